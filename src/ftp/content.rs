@@ -1,0 +1,274 @@
+//! Content of any size, known by position: what fixtures hold and what transfers must carry.
+//!
+//! Generated content is never stored: any slice of it can be computed. Each 8 bytes tell their offset, so that a wrong
+//! range, a lost block or a doubled one shows as what it is.
+
+use std::sync::Arc;
+
+/// Bytes that need not be in memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// These bytes.
+    Literal(Arc<[u8]>),
+    /// Words of 8 bytes that tell their offset, by a seed.
+    Words {
+        /// Which content.
+        seed: u64,
+        /// Bytes.
+        len: u64,
+    },
+    /// Printable text without line ends: each 8 characters are the number of their word in hexadecimal.
+    Fill(u64),
+    /// Numbered lines: 62 characters that tell the line's number, then this end.
+    Lines {
+        /// How many.
+        count: u64,
+        /// The end of each.
+        eol: Arc<[u8]>,
+    },
+    /// Zeros.
+    Zeros(u64),
+    /// A part of another content.
+    Slice {
+        /// Of which.
+        of: Arc<Self>,
+        /// The first byte.
+        from: u64,
+        /// Bytes.
+        len: u64,
+    },
+    /// One behind the other.
+    Chain(Vec<Self>),
+}
+
+const LINE: u64 = 62;
+
+impl Content {
+    /// Content of these bytes.
+    #[must_use]
+    pub fn literal(bytes: impl Into<Arc<[u8]>>) -> Self {
+        Self::Literal(bytes.into())
+    }
+
+    /// How many bytes.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Literal(bytes) => bytes.len() as u64,
+            Self::Words { len, .. } | Self::Fill(len) | Self::Zeros(len) | Self::Slice { len, .. } => *len,
+            Self::Lines { count, eol } => count.saturating_mul(LINE + eol.len() as u64),
+            Self::Chain(parts) => parts.iter().map(Self::len).fold(0, u64::saturating_add),
+        }
+    }
+
+    /// Whether there is no byte.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A part; clipped to what there is.
+    #[must_use]
+    pub fn slice(&self, from: u64, to: u64) -> Self {
+        let to = to.min(self.len());
+        let from = from.min(to);
+        if from == 0 && to == self.len() {
+            return self.clone();
+        }
+        Self::Slice { of: Arc::new(self.clone()), from, len: to - from }
+    }
+
+    /// Writes the bytes from `offset` on into `out`, which must lie within the content.
+    pub fn fill(&self, offset: u64, out: &mut [u8]) {
+        debug_assert!(offset + out.len() as u64 <= self.len(), "a range outside the content");
+        match self {
+            Self::Literal(bytes) => {
+                let from = usize::try_from(offset).expect("a literal is in memory");
+                out.copy_from_slice(&bytes[from..from + out.len()]);
+            }
+            Self::Words { seed, .. } => words(offset, out, |index| word(*seed, index)),
+            Self::Fill(_) => words(offset, out, hex_word),
+            Self::Zeros(_) => out.fill(0),
+            Self::Slice { of, from, .. } => of.fill(from + offset, out),
+            Self::Lines { eol, .. } => lines(eol, offset, out),
+            Self::Chain(parts) => chain(parts, offset, out),
+        }
+    }
+
+    /// The whole, in memory. For content that is known to be small.
+    #[must_use]
+    pub fn to_vec(&self) -> Vec<u8> {
+        let mut bytes = vec![0; usize::try_from(self.len()).expect("fits in memory")];
+        self.fill(0, &mut bytes);
+        bytes
+    }
+}
+
+/// The word at an index: a bijection for each seed, so that each word tells where it stands.
+fn word(seed: u64, index: u64) -> [u8; 8] {
+    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let x = index.wrapping_add(seed.wrapping_mul(0xd1b5_4a32_d192_ed03)).wrapping_mul(ODD);
+    (x ^ (x >> 32)).to_le_bytes()
+}
+
+fn hex_word(index: u64) -> [u8; 8] {
+    let mut out = [0; 8];
+    for (place, byte) in out.iter_mut().enumerate() {
+        let nibble = (index >> (28 - 4 * place)) & 0xf;
+        *byte = b"0123456789abcdef"[usize::try_from(nibble).expect("four bits")];
+    }
+    out
+}
+
+/// Fills `out`, which starts `offset` bytes into a row of 8-byte words.
+fn words(offset: u64, out: &mut [u8], word: impl Fn(u64) -> [u8; 8]) {
+    let mut index = offset / 8;
+    let skip = usize::try_from(offset % 8).expect("below 8");
+    let mut rest = out;
+    if skip != 0 {
+        let head = (8 - skip).min(rest.len());
+        rest[..head].copy_from_slice(&word(index)[skip..skip + head]);
+        rest = &mut rest[head..];
+        index += 1;
+    }
+    let mut chunks = rest.chunks_exact_mut(8);
+    for chunk in &mut chunks {
+        chunk.copy_from_slice(&word(index));
+        index += 1;
+    }
+    let tail = chunks.into_remainder();
+    let len = tail.len();
+    tail.copy_from_slice(&word(index)[..len]);
+}
+
+fn lines(eol: &[u8], offset: u64, out: &mut [u8]) {
+    let width = LINE + eol.len() as u64;
+    let mut at = offset;
+    let mut rest = out;
+    while !rest.is_empty() {
+        let within = usize::try_from(at % width).expect("a line is short");
+        let line = line(at / width, eol);
+        let take = (line.len() - within).min(rest.len());
+        rest[..take].copy_from_slice(&line[within..within + take]);
+        rest = &mut rest[take..];
+        at += take as u64;
+    }
+}
+
+fn line(number: u64, eol: &[u8]) -> Vec<u8> {
+    let mut text = format!("line {number:012}: every line says its number, {number:012}").into_bytes();
+    text.resize(62, b'.');
+    text.extend_from_slice(eol);
+    text
+}
+
+fn chain(parts: &[Content], offset: u64, out: &mut [u8]) {
+    let mut start = 0;
+    let mut at = offset;
+    let mut rest = out;
+    for part in parts {
+        let end = start + part.len();
+        if at < end && !rest.is_empty() {
+            let take = usize::try_from((end - at).min(rest.len() as u64)).expect("no longer than the buffer");
+            part.fill(at - start, &mut rest[..take]);
+            rest = &mut rest[take..];
+            at += take as u64;
+        }
+        start = end;
+    }
+}
+
+/// Compares bytes, as they come, with a content: how many agree from the start.
+#[derive(Debug, Clone)]
+pub struct Comparer {
+    content: Content,
+    /// The length of the common beginning so far.
+    common: u64,
+    parted: bool,
+    scratch: Vec<u8>,
+}
+
+impl Comparer {
+    /// Nothing came yet.
+    #[must_use]
+    pub fn new(content: Content) -> Self {
+        Self { content, common: 0, parted: false, scratch: Vec::new() }
+    }
+
+    /// Takes the next bytes; once they part from the content nothing counts any more.
+    pub fn push(&mut self, bytes: &[u8]) {
+        if self.parted {
+            return;
+        }
+        let left = usize::try_from((self.content.len() - self.common).min(bytes.len() as u64)).expect("no longer than bytes");
+        self.scratch.resize(left.max(self.scratch.len()), 0);
+        let expected = &mut self.scratch[..left];
+        self.content.fill(self.common, expected);
+        if *expected == bytes[..left] {
+            self.common += left as u64;
+            self.parted = left < bytes.len();
+        } else {
+            let same = expected.iter().zip(bytes).take_while(|(a, b)| a == b).count();
+            self.common += same as u64;
+            self.parted = true;
+        }
+    }
+
+    /// The length of the common beginning.
+    #[must_use]
+    pub fn common(&self) -> u64 {
+        self.common
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(content: &Content) {
+        let whole = content.to_vec();
+        for from in 0..whole.len() {
+            for len in [0, 1, 3, 8, 13, 70] {
+                let to = (from + len).min(whole.len());
+                let mut out = vec![0; to - from];
+                content.fill(from as u64, &mut out);
+                assert_eq!(out, whole[from..to], "{from}..{to}");
+            }
+        }
+    }
+
+    #[test]
+    fn any_slice_is_a_slice_of_the_whole() {
+        let words = Content::Words { seed: 7, len: 203 };
+        check(&words);
+        check(&Content::Fill(77));
+        check(&Content::Lines { count: 5, eol: Arc::from(&b"\r\n"[..]) });
+        check(&words.slice(3, 150));
+        check(&Content::Chain(vec![Content::literal(*b"ab"), words.slice(5, 90), Content::Zeros(9), Content::Fill(31)]));
+    }
+
+    #[test]
+    fn words_tell_their_offset() {
+        let bytes = Content::Words { seed: 1, len: 1 << 20 }.to_vec();
+        let mut words: Vec<&[u8]> = bytes.chunks(8).collect();
+        words.sort_unstable();
+        words.dedup();
+        assert_eq!(words.len(), 1 << 17);
+    }
+
+    #[test]
+    fn a_comparer_counts_up_to_the_first_difference() {
+        let content = Content::Words { seed: 1, len: 100 };
+        let mut bytes = content.to_vec();
+        bytes[64] ^= 1;
+        for chunk in [1, 7, 64, 100] {
+            let mut comparer = Comparer::new(content.clone());
+            bytes.chunks(chunk).for_each(|part| comparer.push(part));
+            assert_eq!(comparer.common(), 64);
+        }
+        let mut comparer = Comparer::new(Content::literal(*b"abc"));
+        comparer.push(b"abcd");
+        comparer.push(b"abc");
+        assert_eq!(comparer.common(), 3);
+    }
+}

@@ -1,0 +1,9 @@
+//! The protocol's vocabulary: replies, letters, paths, facts, line ends, addresses, contents, transcripts.
+//!
+//! Everything else speaks in these words. No I/O, no clock, and no opinion about what a server should do.
+
+pub mod content;
+pub mod letter;
+pub mod observe;
+pub mod reply;
+pub mod transcript;

@@ -1,0 +1,3 @@
+//! Judging: what a scenario demands against what was seen. Pure.
+
+pub mod verdict;

@@ -1,0 +1,1 @@
+//! One case against one server: steps in, transcript out.

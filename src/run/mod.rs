@@ -1,0 +1,3 @@
+//! Many cases: select, schedule, isolate; emits events.
+
+pub mod event;

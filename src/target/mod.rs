@@ -1,0 +1,223 @@
+//! Servers that scenarios are played against, and the ground under them: accounts, letters, roots, settings, files.
+//!
+//! Responsible for starting and stopping a server, for the directories that it serves, and for looking at them behind its
+//! back. Does not speak FTP to it.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::ftp::content::Content;
+use crate::ftp::letter::Letters;
+use crate::ftp::transcript::DiskState;
+
+/// A password: never shown, not by `Debug` either.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Keeps it.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The password, for the wire alone.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("****")
+    }
+}
+
+/// An account that the server shall know.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// The login name.
+    pub name: String,
+    /// The password; any is accepted where the account is anonymous.
+    pub password: Secret,
+    /// What it may do.
+    pub letters: Letters,
+    /// Logs in as [`Account::name`] `anonymous` (and `ftp`) with any password.
+    pub anonymous: bool,
+    /// The name of its root directory on the [`Disk`]: one path component.
+    pub root: String,
+}
+
+/// Settings of a server instance, checked.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Settings {
+    /// A control connection that says nothing for so long is closed with 421.
+    pub idle_timeout: Option<Duration>,
+    /// Ports for PASV and EPSV.
+    pub passive_ports: Option<RangeInclusive<u16>>,
+    /// The text of the greeting.
+    pub banner: Option<String>,
+}
+
+/// What a target can be given.
+#[derive(Debug, Clone)]
+pub struct Facilities {
+    /// Letters whose lack it can enforce.
+    pub letters: Letters,
+    /// Whether each account can have letters of its own, a root of its own.
+    pub accounts: bool,
+    /// Whether the harness sees the files.
+    pub disk: bool,
+    /// [`Settings::idle_timeout`] can be set.
+    pub idle_timeout: bool,
+    /// [`Settings::passive_ports`] can be set.
+    pub passive_ports: bool,
+    /// [`Settings::banner`] can be set.
+    pub banner: bool,
+    /// The line end of its text files.
+    pub eol: &'static [u8],
+    /// By how much it delays the reply to a wrong password.
+    pub login_delay: Duration,
+}
+
+/// A kind of server.
+#[async_trait]
+pub trait Target: fmt::Debug + Send + Sync {
+    /// `libunftp`, `reference`.
+    fn name(&self) -> &str;
+
+    /// As far as it is known.
+    fn version(&self) -> Option<String>;
+
+    /// What it can be given.
+    fn facilities(&self) -> Facilities;
+
+    /// Starts one, on an ephemeral port of 127.0.0.1 (and ::1 where it can), with these accounts.
+    ///
+    /// # Errors
+    /// Why it did not start, in words that say what to do.
+    async fn start(&self, settings: &Settings, accounts: &[Account]) -> Result<Box<dyn Instance>, StartError>;
+}
+
+/// A server that runs.
+#[async_trait]
+pub trait Instance: Send + Sync {
+    /// Where it listens, IPv4.
+    fn address(&self) -> SocketAddr;
+
+    /// Where it listens on ::1, if it does.
+    fn address_v6(&self) -> Option<SocketAddr>;
+
+    /// The ground: the directory that holds the roots of all accounts.
+    fn disk(&self) -> std::sync::Arc<dyn Disk>;
+
+    /// The last lines of what it wrote itself (stderr, a log), without passwords.
+    fn log(&self) -> String;
+
+    /// Why it is no longer running, if it died.
+    fn died(&self) -> Option<String>;
+
+    /// Stops it, ends all sessions, and removes the roots unless `keep`; says what is left.
+    async fn stop(self: Box<Self>, keep: bool) -> Vec<String>;
+}
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// No socket, no directory.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// A setting that this server cannot be given, or an unknown one.
+    #[error("{0}")]
+    Setting(String),
+    /// It is not installed, did not get ready, or died.
+    #[error("{0}")]
+    Server(String),
+}
+
+/// A file, directory or link to lay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaidFile {
+    /// Below the root, without a leading slash; missing parents are made.
+    pub path: Vec<u8>,
+    /// What it is.
+    pub node: LaidNode,
+    /// Seconds since 1970, UTC.
+    pub mtime: Option<i64>,
+    /// Permission bits.
+    pub mode: Option<u32>,
+}
+
+/// What a [`LaidFile`] is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LaidNode {
+    /// A regular file.
+    File(Content),
+    /// A directory.
+    Directory,
+    /// A symbolic link with this target.
+    Link(Vec<u8>),
+}
+
+/// The server's files, behind its back. Calls block; they never follow a link out of the root.
+pub trait Disk: Send + Sync {
+    /// Makes a root (which must not be there yet) and lays files in it.
+    ///
+    /// # Errors
+    /// Where the file system refuses.
+    fn lay(&self, root: &str, files: &[LaidFile]) -> io::Result<()>;
+
+    /// What stands at a path below a root; a file is compared with these contents.
+    ///
+    /// # Errors
+    /// Where the file system refuses; that nothing is there is no error.
+    fn look(&self, root: &str, path: &[u8], against: &[Content]) -> io::Result<DiskState>;
+
+    /// All below a root.
+    ///
+    /// # Errors
+    /// Where the file system refuses.
+    fn snapshot(&self, root: &str) -> io::Result<Snapshot>;
+
+    /// Removes a root and all in it.
+    ///
+    /// # Errors
+    /// Where the file system refuses.
+    fn remove(&self, root: &str) -> io::Result<()>;
+}
+
+/// What stood below a root: for each path a line of words that changes with kind, mode, size or bytes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Snapshot(pub std::collections::BTreeMap<Vec<u8>, String>);
+
+impl Snapshot {
+    /// What another one has that differs: one line a path.
+    #[must_use]
+    pub fn changes(&self, later: &Self) -> Vec<String> {
+        let paths: std::collections::BTreeSet<&Vec<u8>> = self.0.keys().chain(later.0.keys()).collect();
+        paths
+            .into_iter()
+            .filter_map(|path| {
+                let name = String::from_utf8_lossy(path);
+                match (self.0.get(path), later.0.get(path)) {
+                    (Some(before), Some(after)) if before == after => None,
+                    (Some(before), Some(after)) => Some(format!("{name}: was {before}, is {after}")),
+                    (Some(before), None) => Some(format!("{name}: was {before}, is gone")),
+                    (None, Some(after)) => Some(format!("{name}: is new, {after}")),
+                    (None, None) => None,
+                }
+            })
+            .collect()
+    }
+}

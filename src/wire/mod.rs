@@ -1,0 +1,1 @@
+//! Control and data connections: bytes, deadlines and limits, never opinions.
