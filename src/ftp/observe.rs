@@ -11,6 +11,8 @@ const WINDOW: usize = 64;
 #[derive(Debug)]
 pub struct Observer {
     observed: Observed,
+    /// So many of the first bytes are kept.
+    kept: usize,
     candidates: Vec<Candidate>,
 }
 
@@ -30,7 +32,13 @@ impl Observer {
             .into_iter()
             .map(|content| Candidate { comparer: Comparer::new(content.clone()), content, window: Vec::new() })
             .collect();
-        Self { observed: Observed::default(), candidates }
+        Self { observed: Observed::default(), kept: KEPT, candidates }
+    }
+
+    /// Compares with nothing and keeps so many of the first bytes.
+    #[must_use]
+    pub fn keeping(kept: usize) -> Self {
+        Self { observed: Observed::default(), kept, candidates: Vec::new() }
     }
 
     /// How many bytes came.
@@ -47,7 +55,7 @@ impl Observer {
 
     /// Takes the next bytes.
     pub fn push(&mut self, bytes: &[u8]) {
-        let keep = KEPT.saturating_sub(self.observed.head.len()).min(bytes.len());
+        let keep = self.kept.saturating_sub(self.observed.head.len()).min(bytes.len());
         self.observed.head.extend_from_slice(&bytes[..keep]);
         for candidate in &mut self.candidates {
             candidate.push(self.observed.len, bytes);

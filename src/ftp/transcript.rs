@@ -122,6 +122,8 @@ pub enum What {
         /// The callers.
         by: Vec<SocketAddr>,
     },
+    /// A step looked again at what the session had said before.
+    Looked,
     /// The case did nothing for a while, on purpose.
     Stalled(Duration),
     /// The harness could not do what the step says.

@@ -1,3 +1,601 @@
-//! Judging: what a scenario demands against what was seen. Pure.
+//! Judging: what a scenario demands against what was seen.
+//!
+//! [`Judge`] takes a case step by step, each with the events that belong to it, and says how to go on; [`judge`] does the
+//! same with a stored transcript. Pure: `play` asks it while the case is under way, so that there is one reading of the
+//! notation and not two.
+//!
+//! Responsible for findings, verdicts and captures. Does not know how events came about, and no server by name.
 
+pub mod bind;
+mod describe;
+mod effect;
+mod listing;
+pub mod reply;
 pub mod verdict;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::ftp::content::Content;
+use crate::ftp::transcript::{DiskState, End, Event, Transcript, What};
+use crate::requirement::{Catalogue, Level};
+use crate::scenario::model::{
+    Action, Arm, ArmOutcome, ArmPattern, Case, DiskCheck, Expect, Receive, Span, StatePattern, Step, StepKind, Subject,
+};
+use bind::{Bindings, Unresolved};
+use reply::{Fit, Heard, Progress};
+use verdict::{Facet, Finding, Outcome, Verdict};
+
+/// How to go on after a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// With the next step.
+    Go,
+    /// With the steps of this arm, then with the next step.
+    Arm(usize),
+    /// The step is repeated: `until` did not match yet.
+    Again,
+    /// Not at all: what follows would mean nothing.
+    Stop,
+}
+
+/// Judges one case as it goes.
+#[derive(Debug)]
+pub struct Judge<'a> {
+    case: &'a Case,
+    bindings: Bindings,
+    control: bool,
+    control_broken: bool,
+    /// The ids of the last step of the stage that cites any.
+    cited: Vec<String>,
+    findings: Vec<Finding>,
+    sessions: HashMap<Arc<str>, Memory>,
+    seen: usize,
+}
+
+/// What later steps of a session ask for.
+#[derive(Debug, Default)]
+struct Memory {
+    /// The lines of the last reply.
+    reply: Vec<Vec<u8>>,
+    /// What came for `S>> listing`.
+    listing: Vec<u8>,
+    /// The verb of the last line that was sent.
+    verb: String,
+}
+
+/// What a step turned out to be, before it is written down.
+struct Verdictless<'s> {
+    facet: Facet,
+    verdict: Verdict,
+    expected: String,
+    seen: String,
+    cites: &'s [String],
+    span: Span,
+}
+
+impl<'a> Judge<'a> {
+    /// Nothing was played yet.
+    #[must_use]
+    pub fn new(case: &'a Case, bindings: Bindings) -> Self {
+        Self {
+            case,
+            bindings,
+            control: false,
+            control_broken: false,
+            cited: Vec::new(),
+            findings: Vec::new(),
+            sessions: HashMap::new(),
+            seen: 0,
+        }
+    }
+
+    /// What is bound so far.
+    #[must_use]
+    pub fn bindings(&self) -> &Bindings {
+        &self.bindings
+    }
+
+    /// Binds what the harness alone knows: login names, ports of listeners.
+    pub fn bind(&mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) {
+        self.bindings.bind(name, value);
+    }
+
+    /// A stage begins: sessions and citations start anew.
+    pub fn begin(&mut self, control: bool) {
+        self.control = control;
+        self.cited.clear();
+        self.sessions.clear();
+    }
+
+    /// The case is over.
+    #[must_use]
+    pub fn finish(self) -> Outcome {
+        let gravest = self.findings.iter().map(|finding| finding.verdict).max().unwrap_or(Verdict::Pass);
+        // Set-up that breaks behind a failure is that failure's consequence; a control that breaks takes the accusation back.
+        let failed = self.findings.iter().any(|finding| finding.verdict == Verdict::Fail);
+        let verdict = if gravest == Verdict::Inconclusive && failed && !self.control_broken { Verdict::Fail } else { gravest };
+        Outcome { verdict, findings: self.findings }
+    }
+
+    /// Whether the replies so far decide a step that waits for replies.
+    #[must_use]
+    pub fn progress(&self, step: &Step, events: &[Event]) -> Progress {
+        let heard = reply::heard(events);
+        let probed = probed(events);
+        match &step.kind {
+            StepKind::Action(Action::Expect(expect)) | StepKind::Until { expect, .. } => {
+                reply::decide(std::iter::once(expect), &heard, probed, true)
+            }
+            StepKind::Match { subject: Subject::Reply, arms } => reply::decide(arm_expects(arms), &heard, probed, false),
+            StepKind::Action(_) | StepKind::Match { .. } | StepKind::Together(_) => Progress::Done(None),
+        }
+    }
+
+    /// The contents that the bytes of a step are compared with, in the order in which the judge looks for them.
+    ///
+    /// # Errors
+    /// [`Unresolved`] where a place stands for nothing.
+    pub fn contents(&self, step: &Step) -> Result<Vec<Content>, Unresolved> {
+        let states: Vec<&StatePattern> = match &step.kind {
+            StepKind::Action(Action::Receive { what: Receive::Content(content), .. }) => return Ok(vec![self.bindings.content(content)?]),
+            StepKind::Action(Action::Disk { check: DiskCheck::State(states), .. }) => states.iter().collect(),
+            StepKind::Match { subject: Subject::Disk(_) | Subject::Data, arms } => effect::arm_states(arms).collect(),
+            StepKind::Action(_) | StepKind::Match { .. } | StepKind::Together(_) | StepKind::Until { .. } => Vec::new(),
+        };
+        states.into_iter().filter_map(effect::content_of).map(|content| self.bindings.content(content)).collect()
+    }
+
+    /// Whether what is on disk is what a step demands; for a `match`, whether an arm other than `..` fits.
+    #[must_use]
+    pub fn disk_fits(&self, step: &Step, state: &DiskState) -> bool {
+        match &step.kind {
+            StepKind::Action(Action::Disk { check, .. }) => effect::disk_fits(check, state),
+            StepKind::Match { arms, .. } => effect::disk_arm(arms, state).is_some_and(|arm| arms[arm].head.pattern != ArmPattern::Any),
+            StepKind::Action(_) | StepKind::Together(_) | StepKind::Until { .. } => true,
+        }
+    }
+
+    /// Takes a step with all its events and says how to go on.
+    pub fn step(&mut self, step: &Step, events: &[Event]) -> Flow {
+        self.seen += events.len();
+        self.remember(events);
+        if !step.cites.is_empty() {
+            self.cited.clone_from(&step.cites);
+        }
+        if let Some(trouble) = events.iter().find_map(|event| if let What::Trouble(trouble) = &event.what { Some(trouble) } else { None }) {
+            self.write(step.id, self.case_error(step.span, trouble.clone()));
+            return Flow::Stop;
+        }
+        match &step.kind {
+            StepKind::Action(action) => self.action(step, action, events),
+            StepKind::Match { subject, arms } => self.choose(step, subject, arms, events),
+            StepKind::Until { expect, .. } => self.until(step, expect, events),
+            StepKind::Together(_) => Flow::Go,
+        }
+    }
+
+    /// The case's deadline passed in the middle of a step.
+    pub fn overdue(&mut self, step: usize) {
+        let span = self.case.steps().find(|known| known.id == step).map_or_else(Span::default, |known| known.span);
+        self.write(
+            step,
+            Verdictless {
+                facet: Facet::Timing,
+                verdict: Verdict::Inconclusive,
+                expected: "an end within the case's deadline".into(),
+                seen: "none".into(),
+                cites: &[],
+                span,
+            },
+        );
+    }
+
+    /// A session that was in step says farewell: QUIT, and whatever came up to its end.
+    pub fn farewell(&mut self, last: &Step, events: &[Event]) {
+        self.seen += events.len();
+        let heard = reply::heard(events);
+        let codes: Vec<Option<u16>> = heard.iter().map(|heard| if let Heard::Reply(reply) = heard { reply.code } else { None }).collect();
+        let quit = codes.iter().position(|code| *code == Some(221));
+        let (seen, id) = match (quit, heard.first()) {
+            (Some(0), _) | (None, Some(Heard::Reply(_))) => return,
+            (Some(_), _) => (format!("{} before it", describe::heard(&heard[0])), "1123-4.1.2.11-no-spontaneous-reply"),
+            (None, Some(Heard::Nothing) | None) => ("no reply to QUIT".to_owned(), "959-4.2-every-command-replied"),
+            (None, Some(Heard::End)) => ("the connection's end without a reply to QUIT".to_owned(), "959-4.2-every-command-replied"),
+        };
+        let cites = [id.to_owned()];
+        let verdict = self.broken(&cites);
+        self.write(
+            last.id,
+            Verdictless { facet: Facet::Liveness, verdict, expected: "221 to QUIT".into(), seen, cites: &cites, span: last.span },
+        );
+    }
+
+    fn action(&mut self, step: &Step, action: &Action, events: &[Event]) -> Flow {
+        match action {
+            Action::Expect(expect) => self.expect(step, expect, events),
+            Action::Login(_) => self.sequence(step, events, Facet::Reply, "230", |code| code == 230 || code == 202),
+            Action::As(_) | Action::Connect => self.connected(step, events),
+            Action::Data { idle, .. } => self.data(step, *idle, events),
+            Action::Receive { what, end } => self.receive(step, what, *end, events),
+            Action::Transmit { .. } => self.transmit(step, events),
+            Action::Alive => self.alive(step, events),
+            Action::Disk { check, .. } => self.disk(step, check, events),
+            Action::DiskUnchanged => self.unchanged(step, events),
+            Action::Untouched(_) => self.untouched(step, events),
+            Action::Fact { name, entry, check } => self.fact(step, name, entry.as_ref(), check, events),
+            Action::Entries { check, names } => self.entries(step, *check, names, events),
+            Action::Send(_)
+            | Action::Flush
+            | Action::Cut(_)
+            | Action::Close(_)
+            | Action::HalfClose(_)
+            | Action::Stall(_)
+            | Action::Abort(_)
+            | Action::Listen { .. }
+            | Action::Sync(_)
+            | Action::Tls => self.connected(step, events),
+        }
+    }
+
+    fn expect(&mut self, step: &Step, expect: &Expect, events: &[Event]) -> Flow {
+        let heard = reply::heard(events);
+        match reply::decide(std::iter::once(expect), &heard, probed(events), true) {
+            Progress::Done(Some(fit)) => self.fitting(step, expect, fit, &heard),
+            Progress::Done(None) | Progress::More | Progress::Open => self.unfitting(step, expect, &heard),
+        }
+    }
+
+    fn fitting(&mut self, step: &Step, expect: &Expect, fit: Fit, heard: &[Heard<'_>]) -> Flow {
+        let expected = describe::expect(expect);
+        if fit.deviation && !step.cites.is_empty() && !self.control {
+            let seen = describe::all(&heard[..fit.len]);
+            let verdict = self.broken(&step.cites).min(Verdict::Deviation);
+            self.find(step, Facet::Reply, verdict, &expected, seen);
+        }
+        let Some(Heard::Reply(last)) = heard[..fit.len].iter().rev().find(|heard| matches!(heard, Heard::Reply(_))) else {
+            return Flow::Go;
+        };
+        let mut flow = Flow::Go;
+        for (wrong, needed) in self.texts(expect, last) {
+            let verdict = self.broken(&step.cites);
+            self.find(step, Facet::Reply, verdict, &expected, wrong);
+            if needed {
+                flow = Flow::Stop;
+            }
+        }
+        flow
+    }
+
+    /// What is wrong about a reply's text, and whether a capture stays unbound by that.
+    fn texts(&mut self, expect: &Expect, reply: &crate::ftp::reply::Reply) -> Vec<(String, bool)> {
+        let lines = reply.lines();
+        let shown = describe::reply(reply);
+        let mut wrong = Vec::new();
+        if let Some(pattern) = &expect.text {
+            let needed = bind::binds(pattern, &self.bindings);
+            if !self.bindings.matches_and_binds(pattern, short(reply.text())) {
+                wrong.push((format!("another text: {shown}"), needed));
+            }
+        }
+        for pattern in &expect.with {
+            let needed = bind::binds(pattern, &self.bindings);
+            if !lines.iter().any(|line| self.bindings.matches_and_binds(pattern, short(line))) {
+                wrong.push((format!("no line like {} in: {shown}", describe::pattern(pattern)), needed));
+            }
+        }
+        for pattern in &expect.without {
+            if lines.iter().any(|line| self.bindings.matches(pattern, short(line)).is_some()) {
+                wrong.push((format!("a line like {} in: {shown}", describe::pattern(pattern)), false));
+            }
+        }
+        if expect.wellformed && !reply.defects.is_empty() {
+            let defects: Vec<String> = reply.defects.iter().map(ToString::to_string).collect();
+            wrong.push((format!("{}: {shown}", defects.join(", ")), false));
+        }
+        wrong
+    }
+
+    fn unfitting(&mut self, step: &Step, expect: &Expect, heard: &[Heard<'_>]) -> Flow {
+        let facet = match heard.last() {
+            Some(Heard::Reply(_)) => Facet::Reply,
+            Some(Heard::Nothing) | None if expect.within.is_some() => Facet::Timing,
+            Some(Heard::End | Heard::Nothing) | None => Facet::Liveness,
+        };
+        let verdict = self.broken(&step.cites);
+        self.find(step, facet, verdict, &describe::expect(expect), describe::all(heard));
+        Flow::Stop
+    }
+
+    fn until(&mut self, step: &Step, expect: &Expect, events: &[Event]) -> Flow {
+        // Each try is a line sent and what was heard after it; only the last counts.
+        let from = events.iter().rposition(|event| matches!(event.what, What::Sent { .. })).map_or(0, |at| at + 1);
+        let heard = reply::heard(&events[from..]);
+        let fits = |judge: &Self, reply: &crate::ftp::reply::Reply| {
+            expect.text.as_ref().is_none_or(|pattern| judge.bindings.matches(pattern, short(reply.text())).is_some())
+        };
+        match (reply::decide(std::iter::once(expect), &heard, false, false), heard.last()) {
+            (Progress::Done(Some(fit)), Some(Heard::Reply(reply))) if fits(self, reply) => self.fitting(step, expect, fit, &heard),
+            (_, Some(Heard::Reply(_))) if !events.iter().any(|event| matches!(event.what, What::Stalled(_))) => Flow::Again,
+            _ => {
+                let verdict = self.broken(&step.cites);
+                self.find(step, Facet::Timing, verdict, &describe::expect(expect), describe::all(&heard));
+                Flow::Stop
+            }
+        }
+    }
+
+    /// Steps that only need the connection to be there.
+    fn connected(&mut self, step: &Step, events: &[Event]) -> Flow {
+        let failed = events.iter().find_map(|event| match &event.what {
+            What::ConnectFailed { reason } => Some(format!("no connection: {reason}")),
+            What::DataFailed { reason } => Some(format!("no data connection: {reason}")),
+            What::SendFailed { reason } => Some(format!("could not be sent: {reason}")),
+            _ => None,
+        });
+        if let Some(seen) = failed {
+            let verdict = self.broken(&step.cites);
+            self.find(step, Facet::Liveness, verdict, "a connection", seen);
+            return Flow::Stop;
+        }
+        let greeting = reply::heard(events);
+        match greeting.first() {
+            None => Flow::Go,
+            Some(Heard::Reply(reply)) if reply.code == Some(220) => Flow::Go,
+            Some(_) => {
+                let verdict = self.broken(&step.cites);
+                self.find(step, Facet::Reply, verdict, "220", describe::all(&greeting));
+                Flow::Stop
+            }
+        }
+    }
+
+    /// A step that stands for some commands of the harness's own, the last of which must be answered like this.
+    fn sequence(&mut self, step: &Step, events: &[Event], facet: Facet, expected: &str, good: impl Fn(u16) -> bool) -> Flow {
+        if self.connected(step, &[]) == Flow::Stop {
+            return Flow::Stop;
+        }
+        if events.iter().any(|event| matches!(event.what, What::ConnectFailed { .. } | What::SendFailed { .. })) {
+            return self.connected(step, events);
+        }
+        let heard = reply::heard(events);
+        match heard.last() {
+            Some(Heard::Reply(reply)) if reply.code.is_some_and(&good) => Flow::Go,
+            last => {
+                let verdict = self.broken(&step.cites);
+                let facet = if matches!(last, Some(Heard::Reply(_))) { facet } else { Facet::Liveness };
+                self.find(step, facet, verdict, expected, describe::all(&heard));
+                Flow::Stop
+            }
+        }
+    }
+
+    fn data(&mut self, step: &Step, idle: bool, events: &[Event]) -> Flow {
+        if let Some(reason) =
+            events.iter().find_map(|event| if let What::DataFailed { reason } = &event.what { Some(reason.clone()) } else { None })
+        {
+            let verdict = self.broken(&step.cites);
+            self.find(step, Facet::Effect, verdict, if idle { "an address" } else { "a data connection" }, reason);
+            return Flow::Stop;
+        }
+        self.sequence(step, events, Facet::Reply, "227, 229 or 200", |code| matches!(code, 227 | 229 | 200))
+    }
+
+    fn alive(&mut self, step: &Step, events: &[Event]) -> Flow {
+        let heard = reply::heard(events);
+        let in_step = heard.len() == 1 && matches!(heard[0], Heard::Reply(reply) if reply.class() == Some(2));
+        // A second NOOP was sent because the first got another 2xx than 200: in step if both got the same.
+        let same = matches!(heard.as_slice(), [Heard::Reply(first), Heard::Reply(second)] if first.class() == Some(2) && first.code == second.code);
+        if in_step || same {
+            return Flow::Go;
+        }
+        let cites = self.inherited(step);
+        let verdict = self.broken(&cites);
+        let found = Verdictless {
+            facet: Facet::Liveness,
+            verdict,
+            expected: "200 to NOOP, and nothing before it".into(),
+            seen: describe::all(&heard),
+            cites: &cites,
+            span: step.span,
+        };
+        self.write(step.id, found);
+        Flow::Stop
+    }
+
+    fn choose(&mut self, step: &Step, subject: &Subject, arms: &[Arm], events: &[Event]) -> Flow {
+        let (arm, seen) = match subject {
+            Subject::Reply => self.reply_arm(arms, events),
+            Subject::Disk(_) => effect::disk_state(events)
+                .map_or((None, "nothing".to_owned()), |state| (effect::disk_arm(arms, state), describe::disk(state))),
+            Subject::Data => effect::data_arm(arms, events),
+            Subject::Listener(_) => {
+                let callers = effect::callers(events);
+                (
+                    effect::listener_arm(arms, callers.is_empty()),
+                    if callers.is_empty() { "nobody called".into() } else { format!("called by {callers:?}") },
+                )
+            }
+        };
+        let facet = if *subject == Subject::Reply { Facet::Reply } else { Facet::Effect };
+        let Some(index) = arm else {
+            let verdict = if facet == Facet::Effect { self.wrong(&step.cites) } else { self.broken(&step.cites) };
+            self.find(step, facet, verdict, &describe::arms(arms), seen);
+            return Flow::Stop;
+        };
+        let arm = &arms[index];
+        let cites = if arm.cites.is_empty() { self.inherited(step) } else { arm.cites.clone() };
+        if !arm.cites.is_empty() {
+            self.cited.clone_from(&arm.cites);
+        }
+        let (verdict, text) = match &arm.head.outcome {
+            ArmOutcome::Pass => return Flow::Arm(index),
+            ArmOutcome::Info(text) => (Verdict::Info, text),
+            ArmOutcome::Deviation(text) => (Verdict::Deviation, text),
+            ArmOutcome::Fail(text) => (Verdict::Fail, text),
+        };
+        let verdict = if self.control { Verdict::Inconclusive } else { verdict };
+        let seen = if text.is_empty() { seen } else { format!("{text}: {seen}") };
+        self.write(step.id, Verdictless { facet, verdict, expected: describe::arms(arms), seen, cites: &cites, span: arm.span });
+        Flow::Arm(index)
+    }
+
+    fn reply_arm(&mut self, arms: &[Arm], events: &[Event]) -> (Option<usize>, String) {
+        let heard = reply::heard(events);
+        let seen = describe::all(&heard);
+        // The first arm that fits in code and text; a text that does not fit passes the arm by.
+        for (index, arm) in arms.iter().enumerate() {
+            let ArmPattern::Reply(expect) = &arm.head.pattern else {
+                if arm.head.pattern == ArmPattern::Any && !heard.is_empty() {
+                    return (Some(index), seen);
+                }
+                continue;
+            };
+            let Progress::Done(Some(fit)) = reply::decide(std::iter::once(expect), &heard, probed(events), false) else { continue };
+            let last = heard[..fit.len].iter().rev().find_map(|heard| if let Heard::Reply(reply) = heard { Some(*reply) } else { None });
+            if last.is_none_or(|reply| self.texts(expect, reply).is_empty()) {
+                return (Some(index), seen);
+            }
+        }
+        (None, seen)
+    }
+
+    fn remember(&mut self, events: &[Event]) {
+        for event in events {
+            let memory = self.sessions.entry(Arc::clone(&event.session)).or_default();
+            match &event.what {
+                What::Reply(reply) => memory.reply = reply.lines().into_iter().map(<[u8]>::to_vec).collect(),
+                What::Sent { bytes } => {
+                    let verb = bytes.iter().take_while(|byte| byte.is_ascii_alphabetic()).map(|byte| char::from(byte.to_ascii_uppercase()));
+                    memory.verb = verb.collect();
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The ids of a step that only looks: its own, or those of the last step of the stage that cites any.
+    fn inherited(&self, step: &Step) -> Vec<String> {
+        if step.cites.is_empty() { self.cited.clone() } else { step.cites.clone() }
+    }
+
+    /// How grave it is that a step with these ids does not hold.
+    fn broken(&self, cites: &[String]) -> Verdict {
+        if self.control {
+            return Verdict::Inconclusive;
+        }
+        match Catalogue::built_in().strictest(cites) {
+            None => Verdict::Inconclusive,
+            Some(Level::May) => Verdict::Info,
+            Some(Level::Should) => Verdict::Deviation,
+            Some(Level::Must | Level::Defacto | Level::Security) => Verdict::Fail,
+        }
+    }
+
+    /// How grave a wrong effect is: always a failure, unless the step is set-up.
+    fn wrong(&self, cites: &[String]) -> Verdict {
+        if self.control || cites.is_empty() { Verdict::Inconclusive } else { Verdict::Fail }
+    }
+
+    fn case_error(&self, span: Span, seen: String) -> Verdictless<'static> {
+        Verdictless {
+            facet: Facet::Effect,
+            verdict: Verdict::Error,
+            expected: "a step that the harness can do".into(),
+            seen,
+            cites: &[],
+            span,
+        }
+    }
+
+    fn find(&mut self, step: &Step, facet: Facet, verdict: Verdict, expected: &str, seen: String) {
+        self.write(step.id, Verdictless { facet, verdict, expected: expected.to_owned(), seen, cites: &step.cites, span: step.span });
+    }
+
+    fn write(&mut self, step: usize, found: Verdictless<'_>) {
+        self.control_broken |= self.control && found.verdict == Verdict::Inconclusive;
+        self.findings.push(Finding {
+            facet: found.facet,
+            verdict: found.verdict,
+            step,
+            span: found.span,
+            requirements: found.cites.to_vec(),
+            expected: found.expected,
+            seen: found.seen,
+            events: self.seen,
+        });
+    }
+}
+
+/// Patterns look at so much of a line and no more.
+fn short(line: &[u8]) -> &[u8] {
+    &line[..line.len().min(4096)]
+}
+
+/// Whether the harness asked in between: only a probe is sent in a step that waits for replies.
+fn probed(events: &[Event]) -> bool {
+    events.iter().any(|event| matches!(event.what, What::Sent { .. }))
+}
+
+fn arm_expects(arms: &[Arm]) -> impl Iterator<Item = &Expect> + Clone {
+    arms.iter().filter_map(|arm| if let ArmPattern::Reply(expect) = &arm.head.pattern { Some(expect) } else { None })
+}
+
+/// Judges a stored transcript.
+#[must_use]
+pub fn judge(case: &Case, bindings: Bindings, transcript: &Transcript) -> Outcome {
+    let mut judge = Judge::new(case, bindings);
+    let mut go = true;
+    for stage in &case.stages {
+        judge.begin(stage.control);
+        go = go && replay(&mut judge, &stage.steps, transcript);
+    }
+    if let Some(last) = case.steps().last() {
+        let events = events_of(transcript, farewell_id(case));
+        if !events.is_empty() {
+            judge.farewell(last, &events);
+        }
+    }
+    judge.finish()
+}
+
+/// The number under which the farewells of a case's sessions stand in its transcript.
+#[must_use]
+pub fn farewell_id(case: &Case) -> usize {
+    case.steps().count()
+}
+
+fn replay(judge: &mut Judge<'_>, steps: &[Step], transcript: &Transcript) -> bool {
+    for step in steps {
+        let events = events_of(transcript, step.id);
+        if let StepKind::Together(branches) = &step.kind {
+            // Each branch goes on by itself.
+            let alive = branches.iter().fold(true, |alive, branch| replay(judge, branch, transcript) && alive);
+            if !alive {
+                return false;
+            }
+            continue;
+        }
+        let go = match judge.step(step, &events) {
+            Flow::Go | Flow::Again => true,
+            Flow::Stop => false,
+            Flow::Arm(index) => match &step.kind {
+                StepKind::Match { arms, .. } => replay(judge, &arms[index].steps, transcript),
+                StepKind::Action(_) | StepKind::Together(_) | StepKind::Until { .. } => true,
+            },
+        };
+        if !go {
+            return false;
+        }
+    }
+    true
+}
+
+fn events_of(transcript: &Transcript, step: usize) -> Vec<Event> {
+    transcript.events.iter().filter(|event| event.step == step).cloned().collect()
+}
+
+/// Whether the data connection ended the way a transfer in stream mode ends, RFC 959 section 3.4.1.
+fn ended(events: &[Event]) -> Option<End> {
+    events.iter().find_map(|event| if let What::DataEnded(how) = event.what { Some(how) } else { None })
+}

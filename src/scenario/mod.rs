@@ -3,3 +3,4 @@
 //! Responsible for the model, the notation (`docs/notation.md`), expansion of tables, and lints. Knows no server and does no I/O.
 
 pub mod model;
+pub mod print;

@@ -6,11 +6,10 @@
 //!
 //! Not here: what a server should do (`judge`), and which step is played when (`play`).
 
-pub mod address;
 pub mod control;
 pub mod data;
 pub mod error;
 pub mod opening;
 pub mod patience;
 mod queue;
-mod stream;
+pub mod stream;

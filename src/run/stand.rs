@@ -1,0 +1,136 @@
+//! The server under the cases: started once for many, again where it died, and once for each case that needs its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+
+use crate::play::Ground;
+use crate::scenario::model::Case;
+use crate::target::{Account, Facilities, Instance, Secret, Settings, StartError, Target};
+
+/// A server that is started anew after it died so often and no more.
+const RESTARTS: usize = 8;
+
+/// A server and how to start it again.
+pub(super) struct Stand {
+    target: Arc<dyn Target>,
+    settings: Settings,
+    accounts: Vec<Account>,
+    eol: &'static [u8],
+    running: Mutex<Running>,
+}
+
+struct Running {
+    instance: Option<Box<dyn Instance>>,
+    restarts: usize,
+    left: Vec<String>,
+}
+
+impl Stand {
+    pub(super) async fn start(target: Arc<dyn Target>, settings: Settings, accounts: Vec<Account>) -> Result<Self, StartError> {
+        let instance = target.start(&settings, &accounts).await?;
+        let eol = target.facilities().eol;
+        Ok(Self {
+            target,
+            settings,
+            accounts,
+            eol,
+            running: Mutex::new(Running { instance: Some(instance), restarts: 0, left: Vec::new() }),
+        })
+    }
+
+    /// The ground for a case; starts the server again where it died.
+    pub(super) async fn ground(&self, stages: Vec<Vec<Account>>) -> Result<Ground, StartError> {
+        let mut running = self.running.lock().await;
+        let died = running.instance.as_ref().and_then(|instance| instance.died());
+        if let Some(why) = died {
+            if running.restarts == RESTARTS {
+                return Err(StartError::Server(format!("the server died {} times, the last time: {why}", RESTARTS + 1)));
+            }
+            running.restarts += 1;
+            if let Some(dead) = running.instance.take() {
+                let left = dead.stop(false).await;
+                running.left.extend(left);
+            }
+            running.instance = Some(self.target.start(&self.settings, &self.accounts).await?);
+        }
+        let Some(instance) = &running.instance else {
+            return Err(StartError::Server("the server did not start again after it died".into()));
+        };
+        Ok(Ground { address: instance.address(), disk: instance.disk(), stages, eol: self.eol })
+    }
+
+    /// What the server wrote last.
+    pub(super) async fn log(&self) -> String {
+        self.running.lock().await.instance.as_ref().map(|instance| instance.log()).unwrap_or_default()
+    }
+
+    /// Stops it; says what is left of it.
+    pub(super) async fn stop(self, keep: bool) -> Vec<String> {
+        let mut running = self.running.into_inner();
+        if let Some(instance) = running.instance.take() {
+            running.left.extend(instance.stop(keep).await);
+        }
+        running.left
+    }
+}
+
+/// The accounts of a case: for each stage those of its roles, with login names that no other case has.
+pub(super) fn accounts(case: &Case, index: usize, passwords: &mut fastrand::Rng) -> Vec<Vec<Account>> {
+    let stage = |stage: usize| {
+        let shared = format!("c{index}s{stage}");
+        let account = |role: &crate::scenario::model::Role| Account {
+            name: if role.anonymous { "anonymous".to_owned() } else { format!("{}_{index}s{stage}", role.name) },
+            password: Secret::new(std::iter::repeat_with(|| passwords.alphanumeric()).take(16).collect::<String>()),
+            letters: role.letters,
+            anonymous: role.anonymous,
+            root: if role.own_root { format!("{shared}{}", role.name) } else { shared.clone() },
+        };
+        case.roles.iter().map(account).collect::<Vec<_>>()
+    };
+    (0..case.stages.len()).map(stage).collect()
+}
+
+/// Whether a case needs a server of its own: settings, or the one account whose name cannot be another's.
+pub(super) fn needs_own(case: &Case) -> bool {
+    !case.settings.is_default() || case.roles.iter().any(|role| role.anonymous)
+}
+
+/// The settings of a case, checked, or why the target cannot be given them.
+pub(super) fn settings(case: &Case, facilities: &Facilities) -> Result<Settings, String> {
+    let written = &case.settings;
+    let refuse = |what: &str| Err(format!("this server cannot be given {what}"));
+    let mut settings = Settings::default();
+    if let Some(text) = &written.idle_timeout {
+        if !facilities.idle_timeout {
+            return refuse("an idle timeout");
+        }
+        settings.idle_timeout = Some(duration(text).ok_or_else(|| format!("idle_timeout {text:?} is no duration like 2s"))?);
+    }
+    if let Some(text) = &written.passive_ports {
+        if !facilities.passive_ports {
+            return refuse("a passive port range");
+        }
+        let range = text.split_once('-').and_then(|(first, last)| Some(first.trim().parse().ok()?..=last.trim().parse().ok()?));
+        settings.passive_ports = Some(range.ok_or_else(|| format!("passive_ports {text:?} is no range like 40000-40010"))?);
+    }
+    if let Some(text) = &written.banner {
+        if !facilities.banner {
+            return refuse("a banner");
+        }
+        settings.banner = Some(text.clone());
+    }
+    Ok(settings)
+}
+
+fn duration(text: &str) -> Option<Duration> {
+    let digits = text.find(|c: char| !c.is_ascii_digit())?;
+    let number: u64 = text[..digits].parse().ok()?;
+    match &text[digits..] {
+        "ms" => Some(Duration::from_millis(number)),
+        "s" => Some(Duration::from_secs(number)),
+        "m" => Some(Duration::from_secs(number.checked_mul(60)?)),
+        _ => None,
+    }
+}
