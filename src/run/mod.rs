@@ -1,5 +1,378 @@
 //! Many cases: select, schedule, isolate; emits events.
+//!
+//! Responsible for the plan, the servers under it, the order of what is told, and for the run's own deadline. What a case
+//! costs while it waits is a connection and no core: so many connections are open at once, and no more.
 
+pub mod capability;
 pub mod event;
 pub mod plan;
 mod stand;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+
+use crate::ftp::transcript::{Transcript, What};
+use crate::judge::verdict::{Outcome, Verdict};
+use crate::play::{self, Live, Played};
+use crate::scenario::model::{Action, Case, StepKind, Way};
+use crate::target::{Account, Facilities, Target};
+use capability::Capabilities;
+use event::{CaseReport, Event, Summary, TargetInfo};
+use plan::Plan;
+use stand::Stand;
+
+/// How a run is done.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Connections at once.
+    pub jobs: usize,
+    /// Passwords and the shuffled order come from this.
+    pub seed: u64,
+    /// Cases start in an order made from the seed instead of the plan's.
+    pub shuffle: bool,
+    /// No further case is started after so many that fail the run.
+    pub max_fail: Option<usize>,
+    /// Deviations fail the run.
+    pub strict: bool,
+    /// The roots stay.
+    pub keep: bool,
+    /// How `data` opens.
+    pub way: Way,
+    /// How long a reply may take.
+    pub reply: Duration,
+    /// How long a case may take.
+    pub case: Duration,
+    /// How long a slow case may take.
+    pub slow_case: Duration,
+    /// How long the run may take.
+    pub run: Duration,
+    /// Emit [`Event::Said`].
+    pub live: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            jobs: 32,
+            seed: 0,
+            shuffle: false,
+            max_fail: None,
+            strict: false,
+            keep: false,
+            way: Way::Pasv,
+            reply: Duration::from_secs(2),
+            case: Duration::from_secs(30),
+            slow_case: Duration::from_secs(300),
+            run: Duration::from_secs(3600),
+            live: false,
+        }
+    }
+}
+
+/// Whether a case that ended so fails the run.
+#[must_use]
+pub fn fails(verdict: Verdict, strict: bool) -> bool {
+    match verdict {
+        Verdict::Pass | Verdict::Info | Verdict::Unsupported => false,
+        Verdict::Deviation => strict,
+        Verdict::Fail | Verdict::Inconclusive | Verdict::Error => true,
+    }
+}
+
+/// Plays a plan on a target and tells the events; the last is always [`Event::Over`].
+///
+/// `interrupt` turns true on ctrl-c: what was played up to then is reported. `arguments` stands in
+/// [`TargetInfo::arguments`].
+pub async fn run(
+    target: Arc<dyn Target>,
+    plan: Plan,
+    options: Options,
+    arguments: String,
+    interrupt: watch::Receiver<bool>,
+    events: UnboundedSender<Event>,
+) -> Summary {
+    let start = Instant::now();
+    let mut summary = Summary::default();
+    let cast = Cast::new(&plan.cases, options.seed);
+    let mut info = TargetInfo { name: target.name().to_owned(), version: target.version(), banner: None, arguments };
+    let stand = match Stand::start(Arc::clone(&target), crate::target::Settings::default(), cast.all()).await {
+        Ok(stand) => Arc::new(stand),
+        Err(error) => {
+            summary.not_started = Some(error.to_string());
+            summary.not_played = plan.cases.len();
+            summary.duration = start.elapsed();
+            tell(&events, Event::Planned { target: info, cases: plan.cases, slow: plan.slow });
+            tell(&events, Event::Over(summary.clone()));
+            return summary;
+        }
+    };
+    let facilities = target.facilities();
+    let needs: BTreeSet<&str> = plan.cases.iter().flat_map(|case| case.needs.iter().map(String::as_str)).collect();
+    let (capabilities, ipv6) = match stand.ground(Vec::new()).await {
+        Ok(ground) => {
+            let reply = options.reply + facilities.login_delay;
+            (Capabilities::ask(&ground, &cast.prober, &needs, reply).await, stand.ipv6().await)
+        }
+        Err(_) => (Capabilities::default(), false),
+    };
+    info.banner.clone_from(&capabilities.banner);
+    tell(&events, Event::Planned { target: info, cases: plan.cases.clone(), slow: plan.slow });
+    let stage = Stage {
+        target,
+        facilities,
+        capabilities,
+        ipv6,
+        stand: Arc::clone(&stand),
+        options: options.clone(),
+        events: events.clone(),
+        permits: Arc::new(Semaphore::new(options.jobs.max(1))),
+        cut: watch::Sender::new(false),
+    };
+    let left = Arc::new(stage).all(&plan.cases, cast, interrupt, &mut summary).await;
+    summary.left = left;
+    match Arc::try_unwrap(stand) {
+        Ok(stand) => summary.left.extend(stand.stop(options.keep).await),
+        Err(_) => summary.left.push("a case that was still under way kept the server".into()),
+    }
+    summary.duration = start.elapsed();
+    tell(&events, Event::Over(summary.clone()));
+    summary
+}
+
+/// Nobody listening any more is no reason to stop.
+fn tell(events: &UnboundedSender<Event>, event: Event) {
+    let _ = events.send(event);
+}
+
+/// The accounts of all cases.
+struct Cast {
+    cases: Vec<Vec<Vec<Account>>>,
+    prober: Account,
+}
+
+impl Cast {
+    fn new(cases: &[Arc<Case>], seed: u64) -> Self {
+        let mut passwords = fastrand::Rng::with_seed(seed);
+        let prober = stand::prober(&mut passwords);
+        let cases = cases.iter().enumerate().map(|(index, case)| stand::accounts(case, index, &mut passwords)).collect();
+        Self { cases, prober }
+    }
+
+    /// Those that the shared server must know.
+    fn all(&self) -> Vec<Account> {
+        self.cases.iter().flatten().flatten().filter(|account| !account.anonymous).chain([&self.prober]).cloned().collect()
+    }
+}
+
+/// What all cases of a run share.
+struct Stage {
+    target: Arc<dyn Target>,
+    facilities: Facilities,
+    capabilities: Capabilities,
+    ipv6: bool,
+    stand: Arc<Stand>,
+    options: Options,
+    events: UnboundedSender<Event>,
+    permits: Arc<Semaphore>,
+    /// Turns true when the run ends early: cases under way end at once, and their servers are still stopped.
+    cut: watch::Sender<bool>,
+}
+
+/// How long cases that were cut short may take to clean up.
+const CLEANING: Duration = Duration::from_secs(10);
+
+/// A case that is over, and what is left of a server of its own.
+struct Done {
+    report: CaseReport,
+    left: Vec<String>,
+}
+
+impl Stage {
+    /// Starts the cases as connections come free, and tells their ends in the order of the plan.
+    async fn all(
+        self: Arc<Self>,
+        cases: &[Arc<Case>],
+        cast: Cast,
+        mut interrupt: watch::Receiver<bool>,
+        summary: &mut Summary,
+    ) -> Vec<String> {
+        let mut order: Vec<usize> = (0..cases.len()).collect();
+        if self.options.shuffle {
+            fastrand::Rng::with_seed(self.options.seed).shuffle(&mut order);
+        }
+        let end = tokio::time::Instant::now() + self.options.run;
+        let mut waiting = order.into_iter();
+        let mut next = waiting.next();
+        let mut running: JoinSet<Done> = JoinSet::new();
+        let mut shelf = Shelf { events: self.events.clone(), next: 0, done: BTreeMap::new() };
+        let (mut failed, mut played, mut left) = (0, 0, Vec::new());
+        while next.is_some() || !running.is_empty() {
+            let weight = next.map_or(1, |index| connections(&cases[index]).min(self.options.jobs.max(1)));
+            tokio::select! {
+                permit = Arc::clone(&self.permits).acquire_many_owned(u32::try_from(weight).unwrap_or(u32::MAX)), if next.is_some() => {
+                    let (Some(index), Ok(permit)) = (next.take(), permit) else { continue };
+                    let (stage, case, accounts) = (Arc::clone(&self), Arc::clone(&cases[index]), cast.cases[index].clone());
+                    running.spawn(async move { stage.case(index, case, accounts, permit).await });
+                    next = waiting.next();
+                }
+                Some(done) = running.join_next() => {
+                    let Ok(done) = done else { continue };
+                    played += 1;
+                    failed += usize::from(fails(done.report.outcome.verdict, self.options.strict) && done.report.known.is_none());
+                    left.extend(done.left);
+                    shelf.put(done.report);
+                    if next.is_some() && self.options.max_fail.is_some_and(|most| failed >= most) {
+                        next = None;
+                        summary.cut_short = Some(format!("{failed} failed (--max-fail)"));
+                    }
+                }
+                () = tokio::time::sleep_until(end) => {
+                    summary.cut_short = Some(format!("the run's deadline of {:?} passed (--deadline)", self.options.run));
+                    break;
+                }
+                _ = interrupt.wait_for(|now| *now) => {
+                    summary.interrupted = true;
+                    summary.cut_short = Some("interrupted".into());
+                    break;
+                }
+            }
+        }
+        self.cut.send_replace(true);
+        let cleaned = tokio::time::timeout(CLEANING, async {
+            while let Some(done) = running.join_next().await {
+                left.extend(done.into_iter().flat_map(|done| done.left));
+            }
+        });
+        if cleaned.await.is_err() {
+            left.push("cases that did not end when the run was cut short".into());
+        }
+        running.shutdown().await;
+        shelf.clear();
+        summary.not_played = cases.len() - played;
+        left
+    }
+
+    async fn case(&self, index: usize, case: Arc<Case>, accounts: Vec<Vec<Account>>, permit: OwnedSemaphorePermit) -> Done {
+        tell(&self.events, Event::Started { index });
+        let done = self.play(index, case, accounts).await;
+        drop(permit);
+        tell(&self.events, Event::Ended { index, verdict: done.report.outcome.verdict });
+        done
+    }
+
+    async fn play(&self, index: usize, case: Arc<Case>, accounts: Vec<Vec<Account>>) -> Done {
+        let settings = stand::settings(&case, &self.facilities);
+        let lack = self.capabilities.lacks(&case.needs, &self.facilities, self.ipv6);
+        let settings = match (lack, settings) {
+            (None, Ok(settings)) => settings,
+            (Some(reason), _) | (None, Err(reason)) => {
+                return Done { report: CaseReport::unplayed(index, case, Verdict::Unsupported, reason), left: Vec::new() };
+            }
+        };
+        if !stand::needs_own(&case) {
+            let report = self.on(&self.stand, index, case, accounts).await;
+            return Done { report, left: Vec::new() };
+        }
+        match Stand::start(Arc::clone(&self.target), settings, accounts.iter().flatten().cloned().collect()).await {
+            Ok(own) => {
+                let report = self.on(&own, index, case, accounts).await;
+                Done { report, left: own.stop(self.options.keep).await }
+            }
+            Err(error) => {
+                let reason = format!("a server of its own did not start: {error}");
+                Done { report: CaseReport::unplayed(index, case, Verdict::Inconclusive, reason), left: Vec::new() }
+            }
+        }
+    }
+
+    async fn on(&self, stand: &Stand, index: usize, case: Arc<Case>, accounts: Vec<Vec<Account>>) -> CaseReport {
+        let ground = match stand.ground(accounts).await {
+            Ok(ground) => ground,
+            Err(error) => return CaseReport::unplayed(index, case, Verdict::Inconclusive, error.to_string()),
+        };
+        let events = self.events.clone();
+        let live = self.options.live.then(|| Live::new(move |event| tell(&events, Event::Said { index, event: event.clone() })));
+        let options = play::Options {
+            way: self.options.way,
+            reply: self.options.reply + self.facilities.login_delay,
+            case: if case.slow { self.options.slow_case } else { self.options.case },
+            keep: self.options.keep,
+            live,
+        };
+        let mut cut = self.cut.subscribe();
+        let Played { outcome, transcript, duration } = tokio::select! {
+            played = play::play(&case, &ground, &options) => played,
+            _ = cut.wait_for(|now| *now) => return CaseReport::unplayed(index, case, Verdict::Inconclusive, "cut short".into()),
+        };
+        let server_log = if outcome.verdict == Verdict::Pass { String::new() } else { stand.log().await };
+        let silence = silence(&transcript);
+        CaseReport { index, case, outcome, reason: None, known: None, duration, silence, transcript, server_log }
+    }
+}
+
+impl CaseReport {
+    /// A case that was not played.
+    fn unplayed(index: usize, case: Arc<Case>, verdict: Verdict, reason: String) -> Self {
+        Self {
+            index,
+            case,
+            outcome: Outcome { verdict, findings: Vec::new() },
+            reason: Some(reason),
+            known: None,
+            duration: Duration::ZERO,
+            silence: Duration::ZERO,
+            transcript: Transcript::default(),
+            server_log: String::new(),
+        }
+    }
+}
+
+/// Puts reports into the order of the plan.
+struct Shelf {
+    events: UnboundedSender<Event>,
+    next: usize,
+    done: BTreeMap<usize, CaseReport>,
+}
+
+impl Shelf {
+    fn put(&mut self, report: CaseReport) {
+        self.done.insert(report.index, report);
+        while let Some(report) = self.done.remove(&self.next) {
+            tell(&self.events, Event::Finished(Box::new(report)));
+            self.next += 1;
+        }
+    }
+
+    /// Nothing more comes: gaps stay gaps.
+    fn clear(&mut self) {
+        for report in std::mem::take(&mut self.done).into_values() {
+            tell(&self.events, Event::Finished(Box::new(report)));
+        }
+    }
+}
+
+/// How many control connections a case opens at most.
+fn connections(case: &Case) -> usize {
+    let named: BTreeSet<&str> = case
+        .steps()
+        .filter_map(|step| if let StepKind::Action(Action::As(name)) = &step.kind { Some(name.as_str()) } else { None })
+        .collect();
+    named.len().max(1)
+}
+
+/// How long a case waited for what never came.
+fn silence(transcript: &Transcript) -> Duration {
+    transcript
+        .events
+        .iter()
+        .filter_map(|event| match &event.what {
+            What::Silence { waited, .. } | What::DataSilence { waited } => Some(*waited),
+            _ => None,
+        })
+        .sum()
+}

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 
+use crate::ftp::letter::Letters;
 use crate::play::Ground;
 use crate::scenario::model::Case;
 use crate::target::{Account, Facilities, Instance, Secret, Settings, StartError, Target};
@@ -61,6 +62,11 @@ impl Stand {
         Ok(Ground { address: instance.address(), disk: instance.disk(), stages, eol: self.eol })
     }
 
+    /// Whether it listens on ::1 too.
+    pub(super) async fn ipv6(&self) -> bool {
+        self.running.lock().await.instance.as_ref().is_some_and(|instance| instance.address_v6().is_some())
+    }
+
     /// What the server wrote last.
     pub(super) async fn log(&self) -> String {
         self.running.lock().await.instance.as_ref().map(|instance| instance.log()).unwrap_or_default()
@@ -76,20 +82,29 @@ impl Stand {
     }
 }
 
+/// The account that capabilities are asked with.
+pub(super) fn prober(passwords: &mut fastrand::Rng) -> Account {
+    Account { name: "prober".to_owned(), password: password(passwords), letters: Letters::ALL, anonymous: false, root: "prober".to_owned() }
+}
+
+fn password(passwords: &mut fastrand::Rng) -> Secret {
+    Secret::new(std::iter::repeat_with(|| passwords.alphanumeric()).take(16).collect::<String>())
+}
+
 /// The accounts of a case: for each stage those of its roles, with login names that no other case has.
 pub(super) fn accounts(case: &Case, index: usize, passwords: &mut fastrand::Rng) -> Vec<Vec<Account>> {
-    let stage = |stage: usize| {
+    let mut stage = |stage: usize| {
         let shared = format!("c{index}s{stage}");
         let account = |role: &crate::scenario::model::Role| Account {
             name: if role.anonymous { "anonymous".to_owned() } else { format!("{}_{index}s{stage}", role.name) },
-            password: Secret::new(std::iter::repeat_with(|| passwords.alphanumeric()).take(16).collect::<String>()),
+            password: password(passwords),
             letters: role.letters,
             anonymous: role.anonymous,
             root: if role.own_root { format!("{shared}{}", role.name) } else { shared.clone() },
         };
         case.roles.iter().map(account).collect::<Vec<_>>()
     };
-    (0..case.stages.len()).map(stage).collect()
+    (0..case.stages.len()).map(&mut stage).collect()
 }
 
 /// Whether a case needs a server of its own: settings, or the one account whose name cannot be another's.

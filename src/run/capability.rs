@@ -1,0 +1,172 @@
+//! What the server can do, asked before anything is played: FEAT, and for commands that FEAT does not name a harmless probe.
+//!
+//! Decides `unsupported` and never more than that: what FEAT claims is taken as there, so that a claim that fails is a
+//! failure of the case.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::ftp::reply::Reply;
+use crate::play::Ground;
+use crate::target::{Account, Facilities};
+use crate::wire::control::{ControlConnection, Received};
+use crate::wire::stream::Connect;
+
+/// What was found out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Capabilities {
+    /// The text of the greeting.
+    pub banner: Option<String>,
+    /// The lines of FEAT, trimmed.
+    pub features: Vec<String>,
+    /// Verbs that were probed, and whether the server knows them.
+    verbs: BTreeMap<String, bool>,
+    /// `REST 0` was answered with 350.
+    restarts: bool,
+}
+
+/// What a need asks for.
+enum Need<'n> {
+    Letter(char),
+    Disk,
+    Accounts,
+    Ipv6,
+    RestStream,
+    Tls,
+    Behaviour,
+    Verb(&'n str),
+}
+
+fn need(text: &str) -> Need<'_> {
+    if let Some(letter) = text.strip_prefix("letter:") {
+        return Need::Letter(letter.chars().next().unwrap_or(' '));
+    }
+    match text {
+        "disk" => Need::Disk,
+        "accounts" => Need::Accounts,
+        "env:ipv6" => Need::Ipv6,
+        "REST STREAM" => Need::RestStream,
+        _ if text.starts_with("AUTH") || text == "TLS" => Need::Tls,
+        _ if text.contains(':') => Need::Behaviour,
+        verb => Need::Verb(verb),
+    }
+}
+
+/// Verbs that must not be sent without what belongs to them: they would change something or wait for a data connection.
+const UNPROBED: [&str; 12] = ["STOU", "LIST", "NLST", "MLSD", "RETR", "STOR", "APPE", "QUIT", "REIN", "ABOR", "USER", "PASS"];
+
+impl Capabilities {
+    /// Asks a server what the needs of some cases come down to.
+    pub(super) async fn ask(ground: &Ground, account: &Account, needs: &BTreeSet<&str>, deadline: Duration) -> Self {
+        let mut found = Self::default();
+        let (disk, root) = (std::sync::Arc::clone(&ground.disk), account.root.clone());
+        let laid = tokio::task::spawn_blocking(move || disk.lay(&root, &[])).await;
+        if !matches!(laid, Ok(Ok(()))) {
+            return found;
+        }
+        let mut asker = Asker { ground, account, deadline, control: None, banner: None };
+        if let Some(reply) = asker.ask("FEAT").await {
+            found.features = reply.lines().iter().map(|line| String::from_utf8_lossy(line).trim().to_owned()).collect();
+            if reply.class() != Some(2) || found.features.len() < 2 {
+                found.features.clear();
+            }
+        }
+        for text in needs {
+            match need(text) {
+                Need::RestStream => found.restarts = asker.ask("REST 0").await.is_some_and(|reply| reply.code == Some(350)),
+                Need::Verb(verb) => {
+                    let first = verb.split(' ').next().unwrap_or(verb).to_ascii_uppercase();
+                    if !found.claims(verb) && !UNPROBED.contains(&first.as_str()) {
+                        let reply = asker.ask(verb).await;
+                        // No reply at all is nothing that the case should be spared.
+                        found.verbs.insert((*verb).to_owned(), reply.is_none_or(|reply| !matches!(reply.code, Some(500 | 502))));
+                    }
+                }
+                Need::Letter(_) | Need::Disk | Need::Accounts | Need::Ipv6 | Need::Tls | Need::Behaviour => {}
+            }
+        }
+        found.banner = asker.banner.take();
+        drop(asker);
+        let (disk, root) = (std::sync::Arc::clone(&ground.disk), account.root.clone());
+        // What cannot be removed now goes with the server's directory at its stop.
+        let _ = tokio::task::spawn_blocking(move || disk.remove(&root)).await;
+        found
+    }
+
+    /// Whether FEAT names it, RFC 2389 section 3.2.
+    fn claims(&self, feature: &str) -> bool {
+        self.features.iter().any(|line| {
+            let head = line.get(..feature.len()).is_some_and(|head| head.eq_ignore_ascii_case(feature));
+            head && matches!(line.as_bytes().get(feature.len()), None | Some(b' ' | b';'))
+        })
+    }
+
+    /// Why a case cannot be played, if it cannot.
+    pub(super) fn lacks(&self, needs: &[String], facilities: &Facilities, ipv6: bool) -> Option<String> {
+        needs.iter().find_map(|text| {
+            let met = match need(text) {
+                Need::Letter(letter) => facilities.letters.iter().any(|known| known.char() == letter),
+                Need::Disk => facilities.disk,
+                Need::Accounts => facilities.accounts,
+                Need::Ipv6 => ipv6,
+                Need::RestStream => self.claims(text) || self.restarts,
+                Need::Tls => return Some(format!("needs {text}: this version of ftpspec does not speak TLS")),
+                Need::Behaviour => return Some(format!("needs {text}, which this version of ftpspec cannot find out")),
+                Need::Verb(verb) => self.claims(verb) || self.verbs.get(verb).copied().unwrap_or(true),
+            };
+            let reason = match need(text) {
+                Need::Letter(letter) => format!("this server cannot be told to lack the letter {letter}"),
+                Need::Disk => "the server's files cannot be seen".to_owned(),
+                Need::Accounts => "this server cannot be given accounts".to_owned(),
+                Need::Ipv6 => "the server does not listen on ::1".to_owned(),
+                Need::RestStream => "FEAT does not name REST STREAM, and REST 0 is not answered with 350".to_owned(),
+                Need::Verb(verb) => format!("the server does not know {verb}: FEAT does not name it, and it is answered with 500 or 502"),
+                Need::Tls | Need::Behaviour => String::new(),
+            };
+            (!met).then_some(reason)
+        })
+    }
+}
+
+/// A session for probes, opened again where the server ends it.
+struct Asker<'a> {
+    ground: &'a Ground,
+    account: &'a Account,
+    deadline: Duration,
+    control: Option<ControlConnection>,
+    banner: Option<String>,
+}
+
+impl Asker<'_> {
+    async fn ask(&mut self, line: &str) -> Option<Reply> {
+        if self.control.as_ref().is_none_or(ControlConnection::is_ended) {
+            self.control = None;
+            self.open().await?;
+        }
+        let reply = self.say(line).await;
+        if reply.is_none() {
+            self.control = None;
+        }
+        reply
+    }
+
+    async fn open(&mut self) -> Option<()> {
+        let Ok(Connect::Open(mut control)) = ControlConnection::connect(self.ground.address, self.deadline).await else { return None };
+        let Received::Reply(greeting) = control.read_reply(self.deadline).await else { return None };
+        self.banner = Some(String::from_utf8_lossy(greeting.text()).into_owned());
+        self.control = Some(control);
+        if self.say(&format!("USER {}", self.account.name)).await?.code == Some(331) {
+            self.say(&format!("PASS {}", self.account.password.reveal())).await?;
+        }
+        Some(())
+    }
+
+    async fn say(&mut self, line: &str) -> Option<Reply> {
+        let control = self.control.as_mut()?;
+        control.send(format!("{line}\r\n").as_bytes(), self.deadline).await;
+        match control.read_reply(self.deadline).await {
+            Received::Reply(reply) => Some(reply),
+            Received::Silence { .. } | Received::Ended { .. } | Received::Flood { .. } => None,
+        }
+    }
+}
