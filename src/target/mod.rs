@@ -3,6 +3,8 @@
 //! Responsible for starting and stopping a server, for the directories that it serves, and for looking at them behind its
 //! back. Does not speak FTP to it.
 
+pub mod disk;
+
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
