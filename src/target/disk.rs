@@ -528,7 +528,7 @@ mod tests {
         let path = kept.path().to_owned();
         assert_eq!(kept.close(true).len(), 1);
         drop(kept);
-        assert!(path.join("r/d").exists());
+        fs::set_permissions(path.join("r/d"), fs::Permissions::from_mode(0o700)).unwrap();
         fs::remove_dir_all(&path).unwrap();
         let dropped = disk(&closed()).path().to_owned();
         assert!(!dropped.exists());
