@@ -3,6 +3,11 @@
 //! Responsible for starting and stopping a server, for the directories that it serves, and for looking at them behind its
 //! back. Does not speak FTP to it.
 
+pub mod disk;
+pub mod embedded;
+#[cfg(test)]
+mod trial;
+
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -103,6 +108,42 @@ pub trait Target: fmt::Debug + Send + Sync {
     /// # Errors
     /// Why it did not start, in words that say what to do.
     async fn start(&self, settings: &Settings, accounts: &[Account]) -> Result<Box<dyn Instance>, StartError>;
+}
+
+/// The kinds of server that are built in, each with the other names that it answers to.
+const BUILT_IN: [(&str, &[&str]); 1] = [("libunftp", &["embedded"])];
+
+/// The built-in kind of server of this name, with the `--set` options given to it.
+///
+/// # Errors
+/// An unknown name, or an option that this server does not have; both name the nearest that exists.
+pub fn resolve(name: &str, settings: &[(String, String)]) -> Result<Box<dyn Target>, StartError> {
+    let found = BUILT_IN.iter().find(|(own, others)| *own == name || others.contains(&name));
+    match found.map(|(own, _)| *own) {
+        Some("libunftp") => {
+            known_keys("libunftp", settings, &[])?;
+            Ok(Box::new(embedded::Embedded::new()))
+        }
+        _ => {
+            let names = BUILT_IN.iter().flat_map(|(own, others)| std::iter::once(*own).chain(others.iter().copied()));
+            Err(StartError::Setting(unknown("server", name, names)))
+        }
+    }
+}
+
+/// Refuses options with other keys than these.
+fn known_keys(server: &str, settings: &[(String, String)], keys: &[&str]) -> Result<(), StartError> {
+    match settings.iter().find(|(key, _)| !keys.contains(&key.as_str())) {
+        None => Ok(()),
+        Some((key, _)) if keys.is_empty() => Err(StartError::Setting(format!("{server} has no option {key:?}, nor any other"))),
+        Some((key, _)) => Err(StartError::Setting(unknown(&format!("option of {server}"), key, keys.iter().copied()))),
+    }
+}
+
+/// Says that there is no such thing, and which is the nearest.
+fn unknown<'a>(what: &str, word: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let nearest = known.map(|other| (strsim::damerau_levenshtein(word, other), other)).min();
+    nearest.map_or_else(|| format!("no {what} {word:?}"), |(_, nearest)| format!("no {what} {word:?}; did you mean {nearest:?}?"))
 }
 
 /// A server that runs.
@@ -219,5 +260,24 @@ impl Snapshot {
                 }
             })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(name: &str, settings: &[(&str, &str)], expect: Result<&str, &str>) {
+        let settings: Vec<_> = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let found = resolve(name, &settings).map(|target| target.name().to_owned()).map_err(|error| error.to_string());
+        assert_eq!(found.as_deref().map_err(String::as_str), expect);
+    }
+
+    #[test]
+    fn built_in_servers_are_found_by_name() {
+        check("libunftp", &[], Ok("libunftp"));
+        check("embedded", &[], Ok("libunftp"));
+        check("libunftpd", &[], Err("no server \"libunftpd\"; did you mean \"libunftp\"?"));
+        check("embedded", &[("version", "1")], Err("libunftp has no option \"version\", nor any other"));
     }
 }
