@@ -71,6 +71,8 @@ pub struct TerminalReport {
     tally: Tally,
     silence: std::time::Duration,
     progress: Progress,
+    /// The last line said was empty.
+    at_gap: bool,
 }
 
 impl fmt::Debug for TerminalReport {
@@ -94,14 +96,16 @@ impl TerminalReport {
             tally: Tally::default(),
             silence: std::time::Duration::ZERO,
             progress: Progress::new(options.progress && options.verbosity == Verbosity::Usual),
+            at_gap: true,
         }
     }
 
     /// Writes lines above the progress bar.
     fn say(&mut self, lines: &[String]) -> io::Result<()> {
-        if lines.is_empty() {
+        let Some(last) = lines.last() else {
             return Ok(());
-        }
+        };
+        self.at_gap = last.is_empty();
         let mut text = lines.join("\n");
         text.push('\n');
         let out = &mut self.out;
@@ -115,7 +119,8 @@ impl TerminalReport {
             Some(case) if several => format!("{:<PREFIX$} ", shorten(&case.id, PREFIX)),
             Some(_) | None => String::new(),
         };
-        let lanes = Lanes::new(self.options.width.saturating_sub(prefix.len()), event.session.len().min(8), true);
+        let session = self.plan.get(index).map_or(0, |case| case.roles.iter().map(|role| role.name.len()).max().unwrap_or(0));
+        let lanes = Lanes::new(self.options.width.saturating_sub(prefix.len()), session, true);
         let lines = transcript::rows(event).iter().flat_map(|row| lanes.draw(row)).collect::<Vec<_>>();
         lines.into_iter().map(|line| format!("{}{line}", self.paint.dim(&prefix))).collect()
     }
@@ -181,6 +186,9 @@ impl Report for TerminalReport {
             }
             Event::Over(summary) => {
                 self.progress.end();
+                if !self.at_gap && self.options.verbosity != Verbosity::Quiet {
+                    self.say(&[String::new()])?;
+                }
                 let lines = summary::closing(&summary::Closing {
                     target: &self.target,
                     tally: &self.tally,

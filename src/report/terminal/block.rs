@@ -223,7 +223,7 @@ fn around(report: &CaseReport, shown_by: usize, paint: Paint, width: usize) -> V
         return Vec::new();
     }
     let shown_by = shown_by.clamp(1, events.len());
-    let from = shown_by.saturating_sub(BEFORE + 1);
+    let from = if shown_by <= BEFORE + 2 { 0 } else { shown_by - BEFORE - 1 };
     let to = events.len().min(shown_by + AFTER);
     let told: Vec<Vec<Row>> = events[from..to].iter().map(rows).collect();
     let all: Vec<Row> = told.iter().flatten().cloned().collect();
