@@ -9,6 +9,8 @@
 pub mod address;
 pub mod control;
 pub mod data;
+#[cfg(test)]
+mod degenerate;
 pub mod error;
 pub mod opening;
 pub mod patience;
