@@ -2,6 +2,7 @@
 //!
 //! Everything else speaks in these words. No I/O, no clock, and no opinion about what a server should do.
 
+pub mod address;
 pub mod content;
 pub mod letter;
 pub mod observe;

@@ -507,10 +507,10 @@ mod tests {
             .await;
             connection.read_reply(LONG).await;
             if close {
-                connection.close()
+                connection.close();
             } else {
-                connection.reset()
-            };
+                connection.reset();
+            }
             assert_eq!(server.join(), if close { Ok(Vec::new()) } else { Err(ErrorKind::ConnectionReset) });
         }
     }

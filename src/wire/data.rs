@@ -1,6 +1,7 @@
 //! The data connection: contents out, an [`Observer`] in.
 
 use std::fmt;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -245,6 +246,7 @@ impl Listener {
                 let _ = stream.set_nodelay(true);
                 Ok(DataConnection::new(stream))
             }
+            Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionAborted => Ok(Connect::Failed { reason: stream::words(&error) }),
             Ok(Err(error)) => Err(WireError::Accept { address: self.local, source: error }),
             Err(_) => Ok(Connect::Failed { reason: format!("nobody called within {deadline:?}") }),
         }

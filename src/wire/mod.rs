@@ -6,7 +6,6 @@
 //!
 //! Not here: what a server should do (`judge`), and which step is played when (`play`).
 
-pub mod address;
 pub mod control;
 pub mod data;
 #[cfg(test)]

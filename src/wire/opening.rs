@@ -6,9 +6,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::address::{format_eprt, format_port, parse_227, parse_229};
 use super::control::{ControlConnection, Received};
 use super::stream::Sent;
+use crate::ftp::address::{format_eprt, format_port, parse_227, parse_229};
 use crate::ftp::reply::Reply;
 use crate::scenario::model::Way;
 
