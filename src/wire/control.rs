@@ -355,7 +355,14 @@ mod tests {
         assert_eq!(connection.read_reply(LONG).await, ended(End::Close, b""));
         assert!(connection.is_ended());
 
-        let (mut connection, server) = control(reset).await;
+        // A reset that comes before the connection is looked at makes `connect` fail.
+        let (go, gone) = mpsc::channel::<()>();
+        let (mut connection, server) = control(move |stream| {
+            gone.recv().unwrap();
+            reset(stream);
+        })
+        .await;
+        go.send(()).unwrap();
         server.join();
         assert_eq!(connection.read_reply(LONG).await, ended(End::Reset, b""));
 
