@@ -112,12 +112,13 @@ fn word(seed: u64, index: u64) -> [u8; 8] {
 }
 
 fn hex_word(index: u64) -> [u8; 8] {
-    let mut out = [0; 8];
-    for (place, byte) in out.iter_mut().enumerate() {
-        let nibble = (index >> (28 - 4 * place)) & 0xf;
-        *byte = b"0123456789abcdef"[usize::try_from(nibble).expect("four bits")];
-    }
-    out
+    // Spreads the eight nibbles over eight bytes, the highest first in memory, and turns all into digits at once.
+    let mut x = index & 0xffff_ffff;
+    x = (x | (x << 16)) & 0x0000_ffff_0000_ffff;
+    x = (x | (x << 8)) & 0x00ff_00ff_00ff_00ff;
+    x = (x | (x << 4)) & 0x0f0f_0f0f_0f0f_0f0f;
+    let above_nine = ((x + 0x0606_0606_0606_0606) >> 4) & 0x0101_0101_0101_0101;
+    (x + 0x3030_3030_3030_3030 + above_nine * u64::from(b'a' - b'0' - 10)).to_be_bytes()
 }
 
 /// Fills `out`, which starts `offset` bytes into a row of 8-byte words.
@@ -143,22 +144,30 @@ fn words(offset: u64, out: &mut [u8], word: impl Fn(u64) -> [u8; 8]) {
 
 fn lines(eol: &[u8], offset: u64, out: &mut [u8]) {
     let width = LINE + eol.len() as u64;
-    let mut at = offset;
+    let (mut number, mut within) = (offset / width, usize::try_from(offset % width).expect("a line is short"));
     let mut rest = out;
     while !rest.is_empty() {
-        let within = usize::try_from(at % width).expect("a line is short");
-        let line = line(at / width, eol);
-        let take = (line.len() - within).min(rest.len());
-        rest[..take].copy_from_slice(&line[within..within + take]);
-        rest = &mut rest[take..];
-        at += take as u64;
+        let text = line(number);
+        for part in [&text[..], eol] {
+            let from = within.min(part.len());
+            let take = (part.len() - from).min(rest.len());
+            rest[..take].copy_from_slice(&part[from..from + take]);
+            rest = &mut rest[take..];
+            within -= from;
+        }
+        number += 1;
     }
 }
 
-fn line(number: u64, eol: &[u8]) -> Vec<u8> {
-    let mut text = format!("line {number:012}: every line says its number, {number:012}").into_bytes();
-    text.resize(62, b'.');
-    text.extend_from_slice(eol);
+fn line(number: u64) -> [u8; LINE as usize] {
+    let mut text = *b"line 000000000000: every line says its number, 000000000000...";
+    let mut left = number;
+    for place in (0..12).rev() {
+        let digit = b"0123456789"[usize::try_from(left % 10).expect("a digit")];
+        text[5 + place] = digit;
+        text[47 + place] = digit;
+        left /= 10;
+    }
     text
 }
 
@@ -178,10 +187,14 @@ fn chain(parts: &[Content], offset: u64, out: &mut [u8]) {
     }
 }
 
+/// How much of a content is computed at once to be compared: it stays in the processor's first cache.
+const STRETCH: usize = 8 * 1024;
+
 /// Compares bytes, as they come, with a content: how many agree from the start.
 #[derive(Debug, Clone)]
 pub struct Comparer {
     content: Content,
+    len: u64,
     /// The length of the common beginning so far.
     common: u64,
     parted: bool,
@@ -192,25 +205,23 @@ impl Comparer {
     /// Nothing came yet.
     #[must_use]
     pub fn new(content: Content) -> Self {
-        Self { content, common: 0, parted: false, scratch: Vec::new() }
+        Self { len: content.len(), content, common: 0, parted: false, scratch: Vec::new() }
     }
 
     /// Takes the next bytes; once they part from the content nothing counts any more.
     pub fn push(&mut self, bytes: &[u8]) {
-        if self.parted {
-            return;
-        }
-        let left = usize::try_from((self.content.len() - self.common).min(bytes.len() as u64)).expect("no longer than bytes");
-        self.scratch.resize(left.max(self.scratch.len()), 0);
-        let expected = &mut self.scratch[..left];
-        self.content.fill(self.common, expected);
-        if *expected == bytes[..left] {
-            self.common += left as u64;
-            self.parted = left < bytes.len();
-        } else {
-            let same = expected.iter().zip(bytes).take_while(|(a, b)| a == b).count();
+        let mut rest = bytes;
+        while !self.parted && !rest.is_empty() {
+            let left = usize::try_from((self.len - self.common).min(rest.len().min(STRETCH) as u64)).expect("no longer than a stretch");
+            if self.scratch.len() < left {
+                self.scratch.resize(left, 0);
+            }
+            let expected = &mut self.scratch[..left];
+            self.content.fill(self.common, expected);
+            let same = if *expected == rest[..left] { left } else { expected.iter().zip(rest).take_while(|(a, b)| a == b).count() };
             self.common += same as u64;
-            self.parted = true;
+            self.parted = same < left || left == 0;
+            rest = &rest[left..];
         }
     }
 
@@ -245,6 +256,15 @@ mod tests {
         check(&Content::Lines { count: 5, eol: Arc::from(&b"\r\n"[..]) });
         check(&words.slice(3, 150));
         check(&Content::Chain(vec![Content::literal(*b"ab"), words.slice(5, 90), Content::Zeros(9), Content::Fill(31)]));
+    }
+
+    #[test]
+    fn digits_are_those_of_the_number() {
+        for number in [0, 1, 9, 10, 0xabc, 0x0123_4567, 0x89ab_cdef, 0xffff_ffff] {
+            assert_eq!(hex_word(number), *format!("{number:08x}").as_bytes());
+            let text = format!("line {number:012}: every line says its number, {number:012}...");
+            assert_eq!(line(number), *text.as_bytes());
+        }
     }
 
     #[test]

@@ -79,13 +79,16 @@ fn trim_end(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-/// Cuts a stream of bytes into replies; gives the same under any chunking.
+/// Cuts a stream of bytes into replies; gives the same under any chunking, in time linear in the bytes.
 #[derive(Debug, Default)]
 pub struct ReplyParser {
+    /// The bytes before `start` belong to replies that are gone.
     buffer: Vec<u8>,
+    /// Where the reply that is being read starts.
+    start: usize,
     /// Up to here no line end was found.
     searched: usize,
-    /// The ends of the lines of the reply that is being read.
+    /// Set while the reply that is being read has more than one line.
     open: Option<Open>,
 }
 
@@ -93,27 +96,42 @@ pub struct ReplyParser {
 #[derive(Debug)]
 struct Open {
     code: u16,
-    /// Bytes of the reply so far.
-    len: usize,
+    /// Where its next line starts.
+    line: usize,
     defects: Vec<Defect>,
 }
 
 impl ReplyParser {
     /// Takes the next bytes from the connection.
     pub fn push(&mut self, bytes: &[u8]) {
+        // Moving the rest only where it is no longer than what is gone keeps the cost linear.
+        if self.start >= self.buffer.len() - self.start {
+            self.buffer.drain(..self.start);
+            self.searched = self.searched.saturating_sub(self.start);
+            if let Some(open) = &mut self.open {
+                open.line -= self.start;
+            }
+            self.start = 0;
+        }
         self.buffer.extend_from_slice(bytes);
     }
 
     /// What came and is no complete reply yet.
     #[must_use]
     pub fn partial(&self) -> &[u8] {
-        &self.buffer
+        &self.buffer[self.start..]
+    }
+
+    /// How many bytes of memory the parser holds.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.buffer.capacity()
     }
 
     /// The next complete reply.
     pub fn pop(&mut self) -> Option<Reply> {
         loop {
-            let start = self.open.as_ref().map_or(0, |open| open.len);
+            let start = self.open.as_ref().map_or(self.start, |open| open.line);
             let from = self.searched.max(start);
             let Some(found) = self.buffer[from..].iter().position(|byte| *byte == b'\n') else {
                 self.searched = self.buffer.len();
@@ -124,7 +142,7 @@ impl ReplyParser {
             let (code, separator, mut defects) = classify(&self.buffer[start..end]);
             match self.open.take() {
                 None if separator == Some(b'-') => {
-                    self.open = code.map(|code| Open { code, len: end, defects });
+                    self.open = code.map(|code| Open { code, line: end, defects });
                 }
                 None => return Some(self.take(end, code, defects)),
                 Some(mut open) => {
@@ -133,11 +151,13 @@ impl ReplyParser {
                     if !last && self.buffer[start..end].iter().take(3).filter(|byte| byte.is_ascii_digit()).count() == 3 {
                         defects.push(Defect::UnpaddedDigits);
                     }
+                    // Each kind once, so that a million bad lines cost no more than one.
+                    defects.retain(|defect| !open.defects.contains(defect));
                     open.defects.extend(defects);
                     if last {
                         return Some(self.take(end, Some(open.code), open.defects));
                     }
-                    open.len = end;
+                    open.line = end;
                     self.open = Some(open);
                 }
             }
@@ -147,9 +167,9 @@ impl ReplyParser {
     fn take(&mut self, end: usize, code: Option<u16>, mut defects: Vec<Defect>) -> Reply {
         defects.sort_unstable();
         defects.dedup();
-        let rest = self.buffer.split_off(end);
-        self.searched = 0;
-        Reply { code, raw: std::mem::replace(&mut self.buffer, rest), defects }
+        let raw = self.buffer[self.start..end].to_vec();
+        self.start = end;
+        Reply { code, raw, defects }
     }
 }
 
@@ -223,6 +243,26 @@ mod tests {
         check("211-a\r\n220 b\r\n211-c\r\n211 d\r\n", &[(Some(211), "d", &[Defect::UnpaddedDigits])]);
         check("211-a\r\n 211 b\r\n211 c\r\n", &[(Some(211), "c", &[])]);
         check("211-a\n b\n211 c\r\n", &[(Some(211), "c", &[Defect::BareLineFeed])]);
+    }
+
+    /// Work that grows with the square of the bytes would take minutes here.
+    #[test]
+    fn long_replies_cost_time_linear_in_their_bytes() {
+        let mut line = vec![b'x'; 1 << 20];
+        assert_eq!(read(&line, 1).1.len(), line.len());
+        line.extend_from_slice(b"\r\n");
+        assert_eq!(read(&line, 64 * 1024).0.len(), 1);
+        let mut many = b"211-x\r\n".to_vec();
+        many.extend_from_slice(&b"211-x\n".repeat(100_000));
+        many.extend_from_slice(b"211 End\r\n");
+        for chunk in [1, 64 * 1024, usize::MAX] {
+            let (replies, rest) = read(&many, chunk);
+            assert_eq!((replies.len(), rest.len()), (1, 0));
+            assert_eq!(replies[0].defects, [Defect::BareLineFeed, Defect::UnpaddedDigits]);
+        }
+        let small = b"200 x\r\n".repeat(100_000);
+        assert_eq!(read(&small, usize::MAX).0.len(), 100_000);
+        assert_eq!(read(&small, 1).0.len(), 100_000);
     }
 
     proptest! {

@@ -259,3 +259,303 @@ impl ControlConnection {
         stream::reset(self.stream);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{ErrorKind, Read, Write};
+    use std::sync::mpsc;
+
+    use socket2::SockRef;
+
+    use super::super::degenerate::{LONG, SHORT, control, loopbacks, read_all, reset, serve_on};
+    use super::*;
+
+    fn code(received: &Received) -> Option<u16> {
+        match received {
+            Received::Reply(reply) => reply.code,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn ended(how: End, partial: &[u8]) -> Received {
+        Received::Ended { how, partial: partial.to_vec() }
+    }
+
+    #[tokio::test]
+    async fn lines_go_out_and_replies_come_back_on_both_families() {
+        for ip in loopbacks() {
+            let server = serve_on(ip, |mut stream| {
+                stream.write_all(b"220 ready\r\n").unwrap();
+                read_all(&stream).unwrap()
+            });
+            let mut connection = ControlConnection::connect(server.address, LONG).await.unwrap().ok().unwrap();
+            assert_eq!(code(&connection.read_reply(LONG).await), Some(220));
+            let sent = connection.send(b"\x00USER \xff\r", LONG).await;
+            assert_eq!(sent, Sent { len: 8, ..Sent::default() });
+            assert_eq!((connection.peer(), connection.local().ip()), (server.address, ip));
+            connection.close();
+            assert_eq!(server.join(), b"\x00USER \xff\r");
+        }
+    }
+
+    #[tokio::test]
+    async fn silence_ends_with_the_deadline() {
+        let (mut connection, server) = control(|stream| read_all(&stream)).await;
+        match connection.read_reply(SHORT).await {
+            Received::Silence { waited, partial } => assert!(waited >= SHORT && waited < LONG && partial.is_empty()),
+            other => panic!("{other:?}"),
+        }
+        assert!(!connection.is_ended());
+        connection.close();
+        server.join().unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_reply_may_be_cut_by_a_deadline_and_go_on() {
+        let (go, gone) = mpsc::channel::<()>();
+        let (mut connection, server) = control(move |mut stream| {
+            stream.write_all(b"220 rea").unwrap();
+            gone.recv().unwrap();
+            stream.write_all(b"dy\r\n221 b").unwrap();
+        })
+        .await;
+        while connection.buffered() != b"220 rea" {
+            let received = connection.read_reply(SHORT).await;
+            assert!(matches!(received, Received::Silence { .. }), "{received:?}");
+        }
+        go.send(()).unwrap();
+        match connection.read_reply(LONG).await {
+            Received::Reply(reply) => assert_eq!(reply.raw, b"220 ready\r\n"),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(connection.read_reply(LONG).await, ended(End::Close, b"221 b"));
+        assert_eq!(connection.read_reply(LONG).await, ended(End::Close, b"221 b"));
+        server.join();
+    }
+
+    #[tokio::test]
+    async fn an_echo_is_a_line_without_a_code() {
+        let (mut connection, server) = control(|mut stream| {
+            let mut buffer = [0; 64];
+            while let Ok(len @ 1..) = stream.read(&mut buffer) {
+                stream.write_all(&buffer[..len]).unwrap();
+            }
+        })
+        .await;
+        connection.send(b"NOOP\r\n", LONG).await;
+        assert_eq!(code(&connection.read_reply(LONG).await), None);
+        connection.close();
+        server.join();
+    }
+
+    #[tokio::test]
+    async fn the_ways_in_which_a_server_ends() {
+        let (mut connection, server) = control(drop).await;
+        server.join();
+        assert_eq!(connection.read_reply(LONG).await, ended(End::Close, b""));
+        assert!(connection.is_ended());
+
+        // A reset that comes before the connection is looked at makes `connect` fail.
+        let (go, gone) = mpsc::channel::<()>();
+        let (mut connection, server) = control(move |stream| {
+            gone.recv().unwrap();
+            reset(stream);
+        })
+        .await;
+        go.send(()).unwrap();
+        server.join();
+        assert_eq!(connection.read_reply(LONG).await, ended(End::Reset, b""));
+
+        let (mut connection, server) = control(|mut stream| stream.write_all(b"421 bye\r\n").unwrap()).await;
+        server.join();
+        assert_eq!(code(&connection.read_reply(LONG).await), Some(421));
+        assert_eq!(connection.read_reply(LONG).await, ended(End::Close, b""));
+    }
+
+    #[tokio::test]
+    async fn a_reply_in_segments_of_one_byte_is_one_reply() {
+        let text = b"211-Features\r\n MDTM\r\n211 End\r\n";
+        let (mut connection, server) = control(move |mut stream| text.iter().for_each(|byte| stream.write_all(&[*byte]).unwrap())).await;
+        match connection.read_reply(LONG).await {
+            Received::Reply(reply) => assert_eq!(reply.raw, text),
+            other => panic!("{other:?}"),
+        }
+        server.join();
+    }
+
+    #[tokio::test]
+    async fn a_line_without_end_costs_little() {
+        const ALL: usize = 100_000_000;
+        let (go, gone) = mpsc::channel::<()>();
+        let (mut connection, server) = control(move |mut stream| {
+            stream.write_all(&vec![b'2'; REPLY_MAX - 1]).unwrap();
+            gone.recv().unwrap();
+            let block = vec![b'2'; 1 << 20];
+            let mut len = 0;
+            while len < ALL
+                && let Ok(written) = stream.write(&block)
+            {
+                len += written;
+            }
+            len
+        })
+        .await;
+        while connection.buffered().len() < REPLY_MAX - 1 {
+            assert!(matches!(connection.read_reply(SHORT).await, Received::Silence { .. }));
+        }
+        assert!(connection.parser.capacity() + connection.buffer.capacity() < 2 << 20, "{}", connection.parser.capacity());
+        go.send(()).unwrap();
+        let flood = Received::Flood { len: REPLY_MAX as u64, head: vec![b'2'; FLOOD_HEAD] };
+        assert_eq!(connection.read_reply(LONG).await, flood);
+        assert_eq!(connection.parser.capacity(), 0);
+        assert!(connection.is_ended());
+        assert_eq!(connection.read_reply(LONG).await, flood);
+        connection.reset();
+        assert!(server.join() < ALL, "the rest was not read");
+    }
+
+    #[tokio::test]
+    async fn a_reply_may_have_as_many_lines_as_the_limit_lets() {
+        let (mut connection, server) = control(|mut stream| {
+            stream.write_all(b"211-x\r\n").unwrap();
+            while stream.write_all(b" more\r\n").is_ok() {}
+        })
+        .await;
+        connection = connection.limit(10_000);
+        match connection.read_reply(LONG).await {
+            Received::Flood { len: 10_000, head } => assert!(head.starts_with(b"211-x\r\n more\r\n")),
+            other => panic!("{other:?}"),
+        }
+        connection.reset();
+        server.join();
+    }
+
+    #[tokio::test]
+    async fn what_is_there_is_drained_without_waiting() {
+        let (go, gone) = mpsc::channel::<()>();
+        let (mut connection, server) = control(move |mut stream| {
+            stream.write_all(b"150 a\r\n226 b\r\n200 c\r\n5").unwrap();
+            gone.recv().unwrap();
+        })
+        .await;
+        let mut all = Vec::new();
+        while all.len() < 3 {
+            all.extend(connection.drain_now());
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(all.iter().map(code).collect::<Vec<_>>(), [Some(150), Some(226), Some(200)]);
+        assert!(!connection.is_ended());
+        go.send(()).unwrap();
+        server.join();
+        let mut all = Vec::new();
+        while all.is_empty() {
+            all = connection.drain_now();
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(all, [ended(End::Close, b"5")]);
+        assert_eq!(connection.drain_now(), [], "the end is told once");
+    }
+
+    #[tokio::test]
+    async fn replies_without_end_are_not_drained_for_ever() {
+        let (mut connection, server) = control(|mut stream| while stream.write_all(&b"200 x\r\n".repeat(1000)).is_ok() {}).await;
+        let mut all = Vec::new();
+        while all.len() <= DRAIN_MAX && !connection.is_ended() {
+            assert_eq!(code(&connection.read_reply(LONG).await), Some(200));
+            all = connection.drain_now();
+        }
+        assert_eq!(all.len(), DRAIN_MAX + 1);
+        assert!(matches!(all.pop(), Some(Received::Flood { len: 7000, .. })));
+        connection.reset();
+        server.join();
+    }
+
+    #[tokio::test]
+    async fn the_last_byte_goes_out_urgent() {
+        for inline in [true, false] {
+            let (mut connection, server) = control(move |mut stream| {
+                SockRef::from(&stream).set_out_of_band_inline(inline).unwrap();
+                stream.write_all(b"220 x\r\n").unwrap();
+                read_all(&stream).unwrap()
+            })
+            .await;
+            connection.read_reply(LONG).await;
+            let sent = connection.send_urgent(b"\xff\xf4\xff\xf2", LONG).await;
+            assert_eq!((sent.len, &sent.broken), (4, &None));
+            // While the urgent byte is unread a newer one would replace it; plain bytes do not.
+            connection.send(b"ABOR\r\n", LONG).await;
+            connection.close();
+            let expect: &[u8] = if inline { b"\xff\xf4\xff\xf2ABOR\r\n" } else { b"\xff\xf4\xffABOR\r\n" };
+            assert_eq!(server.join(), expect);
+        }
+    }
+
+    #[tokio::test]
+    async fn half_close_is_seen_and_the_answer_still_comes() {
+        let (mut connection, server) = control(|mut stream| {
+            let came = read_all(&stream).unwrap();
+            stream.write_all(b"221 bye\r\n").unwrap();
+            came
+        })
+        .await;
+        connection.send(b"QUIT\r\n", LONG).await;
+        connection.half_close();
+        assert_eq!(code(&connection.read_reply(LONG).await), Some(221));
+        assert_eq!(server.join(), b"QUIT\r\n");
+    }
+
+    #[tokio::test]
+    async fn the_server_sees_reset_as_reset_and_close_as_close() {
+        for close in [true, false] {
+            let (mut connection, server) = control(|mut stream| {
+                stream.write_all(b"220 x\r\n220 not read by the client\r\n").unwrap();
+                read_all(&stream).map_err(|error| error.kind())
+            })
+            .await;
+            connection.read_reply(LONG).await;
+            if close {
+                connection.close();
+            } else {
+                connection.reset();
+            }
+            assert_eq!(server.join(), if close { Ok(Vec::new()) } else { Err(ErrorKind::ConnectionReset) });
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_never_reads_does_not_hang_us() {
+        let (go, gone) = mpsc::channel::<()>();
+        let (mut connection, server) = control(move |stream| {
+            gone.recv().unwrap();
+            drop(stream);
+        })
+        .await;
+        let bytes = vec![b'x'; 64 << 20];
+        let sent = connection.send(&bytes, SHORT).await;
+        assert!(sent.len < bytes.len() as u64);
+        assert!(sent.broken.unwrap().starts_with("the server took no more bytes"));
+        go.send(()).unwrap();
+        server.join();
+        while connection.send(b"NOOP\r\n", SHORT).await.broken.is_none() {}
+    }
+
+    #[tokio::test]
+    async fn the_source_address_can_be_chosen() {
+        let source: IpAddr = "127.0.0.2".parse().unwrap();
+        let server = serve_on(loopbacks()[0], |stream| stream.peer_addr().unwrap().ip());
+        let connection = ControlConnection::connect_from(source, server.address, LONG).await.unwrap().ok().unwrap();
+        assert_eq!(connection.local().ip(), source);
+        assert_eq!(server.join(), source);
+        let foreign = ControlConnection::connect_from("192.0.2.1".parse().unwrap(), connection.peer(), LONG).await;
+        assert!(matches!(foreign, Err(WireError::Bind { .. })), "{foreign:?}");
+    }
+
+    #[tokio::test]
+    async fn a_port_where_nobody_listens_is_no_error_of_ours() {
+        let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        match ControlConnection::connect(address, LONG).await {
+            Ok(Connect::Failed { reason }) => assert_eq!(reason, "the connection was refused"),
+            other => panic!("{other:?}"),
+        }
+    }
+}

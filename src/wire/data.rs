@@ -1,12 +1,13 @@
 //! The data connection: contents out, an [`Observer`] in.
 
 use std::fmt;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::error::WireError;
 use super::patience::{Pace, Patience};
@@ -131,19 +132,22 @@ impl DataConnection {
             Until::Bytes(len) => (len, DataEvent::Full),
             Until::End { limit } => (limit.saturating_add(1), DataEvent::Excess),
         };
+        let mut came = false;
         self.buffer.resize(BLOCK, 0);
         while left > 0 {
             if pace.is_over() {
                 return DataEvent::Slow { waited: pace.elapsed() };
             }
             let room = usize::try_from(left).map_or(BLOCK, |left| left.min(BLOCK));
-            let waits = tokio::time::Instant::now();
+            let waits = Instant::now();
             match stream::read(&self.stream, &mut self.buffer[..room], pace.next()).await {
                 Chunk::Bytes(len) => {
                     observer.push(&self.buffer[..len]);
                     left -= len as u64;
+                    came = true;
                 }
                 Chunk::Ended(how) => return DataEvent::Ended(how),
+                Chunk::Silence if came && pace.cut(waits.elapsed()) => return DataEvent::Slow { waited: pace.elapsed() },
                 Chunk::Silence => return DataEvent::Silence { waited: waits.elapsed() },
             }
         }
@@ -245,6 +249,7 @@ impl Listener {
                 let _ = stream.set_nodelay(true);
                 Ok(DataConnection::new(stream))
             }
+            Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionAborted => Ok(Connect::Failed { reason: stream::words(&error) }),
             Ok(Err(error)) => Err(WireError::Accept { address: self.local, source: error }),
             Err(_) => Ok(Connect::Failed { reason: format!("nobody called within {deadline:?}") }),
         }
@@ -256,5 +261,224 @@ impl Listener {
         // Asks the kernel directly: the runtime may not have heard of a call yet.
         let socket = SockRef::from(&self.socket);
         std::iter::from_fn(|| socket.accept().ok()).filter_map(|(_, address)| address.as_socket()).take(CALLERS_MAX).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::sync::mpsc;
+
+    use super::super::degenerate::{LONG, SHORT, data, loopbacks, read_all, reset, serve_on};
+    use super::*;
+
+    fn observer(content: &Content) -> Observer {
+        Observer::new(vec![content.clone()])
+    }
+
+    fn pour(mut stream: std::net::TcpStream, content: &Content) {
+        let mut block = vec![0; 1 << 20];
+        let mut offset = 0;
+        while offset < content.len() {
+            let len = usize::try_from(content.len() - offset).unwrap().min(block.len());
+            content.fill(offset, &mut block[..len]);
+            stream.write_all(&block[..len]).unwrap();
+            offset += len as u64;
+        }
+    }
+
+    fn take(mut stream: std::net::TcpStream, content: Content) -> crate::ftp::transcript::Observed {
+        let mut observer = Observer::new(vec![content]);
+        let mut block = vec![0; 1 << 20];
+        while let len @ 1.. = stream.read(&mut block).unwrap() {
+            observer.push(&block[..len]);
+        }
+        observer.finish()
+    }
+
+    #[tokio::test]
+    async fn what_comes_is_compared_to_its_last_byte() {
+        let content = Content::Words { seed: 3, len: 64 << 20 };
+        for ip in loopbacks() {
+            let source = content.clone();
+            let server = serve_on(ip, move |stream| pour(stream, &source));
+            let mut connection = DataConnection::connect(server.address, LONG, false).await.unwrap().ok().unwrap();
+            let mut observer = observer(&content);
+            let event = connection.receive(&mut observer, Until::end_of(content.len()), LONG).await;
+            assert_eq!(event, DataEvent::Ended(End::Close));
+            let observed = observer.finish();
+            assert!(observed.against[0].is_equal(observed.len) && observed.len == content.len());
+            server.join();
+        }
+    }
+
+    #[tokio::test]
+    async fn so_many_bytes_are_read_and_the_rest_stays() {
+        let content = Content::Words { seed: 3, len: 100_000 };
+        let source = content.clone();
+        let (mut connection, server) = data(false, move |stream| pour(stream, &source)).await;
+        let mut observer = observer(&content);
+        assert_eq!(connection.receive(&mut observer, Until::Bytes(70_001), LONG).await, DataEvent::Full);
+        assert_eq!(observer.len(), 70_001);
+        assert_eq!(connection.receive(&mut observer, Until::Bytes(0), LONG).await, DataEvent::Full);
+        assert_eq!(connection.receive(&mut observer, Until::end_of(29_999), LONG).await, DataEvent::Ended(End::Close));
+        let observed = observer.finish();
+        assert!(observed.against[0].is_equal(observed.len));
+        server.join();
+    }
+
+    #[tokio::test]
+    async fn bytes_without_end_are_not_read_for_ever() {
+        let endless = |mut stream: std::net::TcpStream| while stream.write_all(b"x").is_ok() {};
+        let (mut connection, server) = data(false, endless).await;
+        let mut observer = Observer::new(Vec::new());
+        assert_eq!(connection.receive(&mut observer, Until::End { limit: 1000 }, LONG).await, DataEvent::Excess);
+        assert_eq!(observer.len(), 1001);
+        let total = 10 * SHORT;
+        let patience = Patience { silence: LONG, total };
+        let event = connection.receive(&mut observer, Until::End { limit: u64::MAX }, patience).await;
+        assert!(matches!(event, DataEvent::Slow { waited } if waited >= total), "{event:?}");
+        connection.reset();
+        server.join();
+    }
+
+    #[tokio::test]
+    async fn silence_and_ends_are_told_apart() {
+        for cut in [true, false] {
+            let (answer, wait) = mpsc::channel::<()>();
+            let (mut connection, server) = data(false, move |mut stream| {
+                stream.write_all(b"abc").unwrap();
+                wait.recv().unwrap();
+                if cut { reset(stream) } else { drop(stream) }
+            })
+            .await;
+            let mut observer = Observer::new(Vec::new());
+            assert_eq!(connection.receive(&mut observer, Until::Bytes(3), LONG).await, DataEvent::Full);
+            let event = connection.wait_end(SHORT).await;
+            assert!(matches!(event, DataEvent::Silence { waited } if waited >= SHORT), "{event:?}");
+            answer.send(()).unwrap();
+            let how = if cut { End::Reset } else { End::Close };
+            assert_eq!(connection.wait_end(LONG).await, DataEvent::Ended(how));
+            server.join();
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_sent_arrives_to_its_last_byte() {
+        let content = Content::Words { seed: 5, len: (64 << 20) + 3 };
+        let expect = content.clone();
+        let (mut connection, server) = data(false, |stream| take(stream, expect)).await;
+        assert_eq!(connection.send(&content, LONG).await, Sent { len: content.len(), ..Sent::default() });
+        connection.finish();
+        let observed = server.join();
+        assert!(observed.against[0].is_equal(observed.len));
+    }
+
+    #[tokio::test]
+    async fn a_receiver_that_stalls_is_noticed_and_small_buffers_hide_little() {
+        let (go, gone) = mpsc::channel::<()>();
+        let (mut connection, server) = data(true, move |stream| {
+            gone.recv().unwrap();
+            drop(stream);
+        })
+        .await;
+        let sent = connection.send(&Content::Zeros(64 << 20), SHORT).await;
+        assert!(sent.len < 16 << 20, "{sent:?}");
+        assert!(sent.broken.is_some());
+        go.send(()).unwrap();
+        server.join();
+        assert_eq!(connection.wait_end(LONG).await, DataEvent::Ended(End::Reset));
+        let sent = connection.send(&Content::Zeros(64), SHORT).await;
+        assert!(sent.broken.is_some(), "{sent:?}");
+    }
+
+    #[tokio::test]
+    async fn small_buffers_make_a_sender_feel_that_nobody_reads() {
+        let (told, tell) = mpsc::channel::<usize>();
+        let (connection, server) = data(true, move |mut stream| {
+            stream.set_write_timeout(Some(SHORT)).unwrap();
+            let block = vec![0; 64 * 1024];
+            let mut len = 0;
+            while let Ok(written) = stream.write(&block) {
+                len += written;
+            }
+            told.send(len).unwrap();
+        })
+        .await;
+        assert!(tell.recv().unwrap() < 8 << 20);
+        connection.reset();
+        server.join();
+    }
+
+    #[tokio::test]
+    async fn segments_reach_the_server_in_reads_of_their_own() {
+        for ip in loopbacks() {
+            let server = serve_on(ip, |mut stream| {
+                let mut reads = Vec::new();
+                let mut block = vec![0; 1 << 20];
+                while let len @ 1.. = stream.read(&mut block).unwrap() {
+                    reads.push(block[..len].to_vec());
+                }
+                reads
+            });
+            let mut connection = DataConnection::connect(server.address, LONG, false).await.unwrap().ok().unwrap();
+            let segments: Vec<Content> = (0..50_u8).map(|number| Content::literal([number, b'\r'])).collect();
+            let sent = connection.send_segments(&segments, LONG).await;
+            connection.finish();
+            let reads = server.join();
+            assert_eq!(sent.len, 100);
+            assert_eq!(reads.concat(), segments.iter().flat_map(Content::to_vec).collect::<Vec<u8>>());
+            if cfg!(target_os = "linux") {
+                assert_eq!(sent.unproven, 0);
+                assert_eq!(reads.len(), 50);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_border_that_the_server_does_not_read_up_to_is_unproven() {
+        let (go, gone) = mpsc::channel::<()>();
+        let (mut connection, server) = data(false, move |stream| {
+            gone.recv().unwrap();
+            read_all(&stream).unwrap()
+        })
+        .await;
+        let sent = connection.send_segments(&[Content::literal(*b"a"), Content::literal(*b"b")], SHORT).await;
+        assert_eq!(sent, Sent { len: 2, broken: None, unproven: 1 });
+        connection.half_close();
+        go.send(()).unwrap();
+        assert_eq!(server.join(), b"ab");
+        assert_eq!(connection.wait_end(LONG).await, DataEvent::Ended(End::Close));
+    }
+
+    #[tokio::test]
+    async fn a_listener_takes_calls_and_names_callers() {
+        for ip in loopbacks() {
+            let listener = Listener::bind(ip, true).unwrap();
+            let nobody = listener.accept(SHORT).await.unwrap();
+            assert!(matches!(nobody, Connect::Failed { .. }), "{nobody:?}");
+            assert_eq!(listener.callers(), []);
+
+            let mut caller = std::net::TcpStream::connect(listener.local()).unwrap();
+            caller.write_all(b"abc").unwrap();
+            let mut connection = listener.accept(LONG).await.unwrap().ok().unwrap();
+            assert_eq!(connection.peer(), caller.local_addr().unwrap());
+            drop(caller);
+            let content = Content::literal(*b"abc");
+            let mut observer = observer(&content);
+            assert_eq!(connection.receive(&mut observer, Until::end_of(3), LONG).await, DataEvent::Ended(End::Close));
+            assert!(observer.finish().against[0].is_equal(3));
+
+            let late = std::net::TcpStream::connect(listener.local()).unwrap();
+            let mut callers = Vec::new();
+            while callers.is_empty() {
+                callers = listener.callers();
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(callers, [late.local_addr().unwrap()]);
+            assert_eq!(listener.callers(), []);
+        }
+        let foreign = Listener::bind("192.0.2.1".parse().unwrap(), false);
+        assert!(matches!(foreign, Err(WireError::Bind { .. })), "{foreign:?}");
     }
 }

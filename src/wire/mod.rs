@@ -8,6 +8,8 @@
 
 pub mod control;
 pub mod data;
+#[cfg(test)]
+mod degenerate;
 pub mod error;
 pub mod opening;
 pub mod patience;

@@ -94,3 +94,61 @@ async fn speak(control: &mut ControlConnection, line: Vec<u8>, deadline: Duratio
     };
     Asked { line, sent, reply, passive: None }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+
+    use super::super::degenerate::{LONG, control};
+    use super::*;
+    use crate::ftp::reply::ReplyParser;
+
+    fn check(text: &str, peer: &str, expect: Option<(&str, bool)>) {
+        let mut parser = ReplyParser::default();
+        parser.push(text.as_bytes());
+        let passive = passive_address(&parser.pop().unwrap(), peer.parse().unwrap());
+        let expect = expect.map(|(address, rewritten)| Passive { address: address.parse().unwrap(), rewritten });
+        assert_eq!(passive, expect, "{text}");
+    }
+
+    #[test]
+    fn replies_lead_to_this_machine_or_to_the_server() {
+        check("227 Entering Passive Mode (127,0,0,1,4,5)\r\n", "127.0.0.1:21", Some(("127.0.0.1:1029", false)));
+        check("227 Entering Passive Mode (127,0,0,9,4,5)\r\n", "127.0.0.1:21", Some(("127.0.0.9:1029", false)));
+        check("227 Entering Passive Mode (10,0,0,1,4,5)\r\n", "127.0.0.1:21", Some(("127.0.0.1:1029", true)));
+        check("227 =0,0,0,0,4,5\r\n", "192.0.2.1:21", Some(("192.0.2.1:1029", true)));
+        check("229 Extended (|||6446|)\r\n", "[::1]:21", Some(("[::1]:6446", false)));
+        check("227 Extended (|||6446|)\r\n", "[::1]:21", None);
+        check("229 (127,0,0,1,4,5)\r\n", "127.0.0.1:21", None);
+        check("200 (127,0,0,1,4,5)\r\n", "127.0.0.1:21", None);
+        check("227-a (127,0,0,1,4,5)\r\n227 b (127,0,0,1,4,6)\r\n", "127.0.0.1:21", Some(("127.0.0.1:1030", false)));
+    }
+
+    #[tokio::test]
+    async fn each_way_speaks_its_line() {
+        let (mut control, server) = control(|mut stream| {
+            let mut lines = Vec::new();
+            for answer in ["227 (127,0,0,1,4,5)\r\n", "229 (|||1029|)\r\n", "200 ok\r\n", "200 ok\r\n"] {
+                let mut line = [0; 64];
+                let len = stream.read(&mut line).unwrap();
+                lines.push(String::from_utf8_lossy(&line[..len]).into_owned());
+                stream.write_all(answer.as_bytes()).unwrap();
+            }
+            lines
+        })
+        .await;
+        let ours: SocketAddr = "127.0.0.1:1029".parse().unwrap();
+        for way in [Way::Pasv, Way::Epsv] {
+            let asked = ask_passive(&mut control, way, LONG).await.unwrap();
+            assert_eq!(asked.passive, Some(Passive { address: ours, rewritten: false }));
+            assert_eq!(tell_active(&mut control, way, ours, LONG).await, None);
+        }
+        for way in [Way::Port, Way::Eprt] {
+            let asked = tell_active(&mut control, way, ours, LONG).await.unwrap();
+            assert!(matches!(asked.reply, Some(Received::Reply(reply)) if reply.code == Some(200)));
+            assert_eq!(ask_passive(&mut control, way, LONG).await, None);
+        }
+        assert_eq!(server.join(), ["PASV\r\n", "EPSV\r\n", "PORT 127,0,0,1,4,5\r\n", "EPRT |1|127.0.0.1|1029|\r\n"]);
+        assert_eq!(active_line(Way::Port, "[::1]:1029".parse().unwrap()), None);
+    }
+}

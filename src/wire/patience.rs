@@ -47,6 +47,11 @@ impl Pace {
         later(Instant::now(), self.silence).min(self.end)
     }
 
+    /// Whether a wait without progress was cut by the end of the whole, before it was a silence.
+    pub(super) fn cut(&self, waited: Duration) -> bool {
+        waited < self.silence && self.is_over()
+    }
+
     /// Whether the whole took too long.
     pub(super) fn is_over(&self) -> bool {
         Instant::now() >= self.end
