@@ -1,1 +1,7 @@
-fn main() {}
+//! The `ftpspec` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ftpspec::cli::main()
+}

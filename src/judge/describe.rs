@@ -3,34 +3,39 @@
 use super::reply::Heard;
 use crate::ftp::reply::Reply;
 use crate::ftp::transcript::{DiskState, Event, Observed, What};
-use crate::scenario::model::{Arm, DiskCheck, Expect, FactCheck, Pattern, Receive};
-use crate::scenario::print;
+use crate::scenario::model::{Arm, ArmPattern, Expect, Pattern, Step, StepKind};
+use crate::scenario::print::{print_action, print_expect, print_state, print_text};
 
 /// So many bytes of anything are shown in a line.
 const SHOWN: usize = 200;
 
 pub(super) fn expect(expect: &Expect) -> String {
-    print::expect(expect)
+    print_expect(expect)
 }
 
 pub(super) fn pattern(pattern: &Pattern) -> String {
-    print::pattern(pattern)
+    print_text(&pattern.text)
 }
 
 pub(super) fn arms(arms: &[Arm]) -> String {
-    arms.iter().map(|arm| print::arm_pattern(&arm.head.pattern)).collect::<Vec<_>>().join(" or ")
+    let one = |arm: &Arm| match &arm.head.pattern {
+        ArmPattern::Reply(expect) => print_expect(expect),
+        ArmPattern::Content(state) => print_state(state),
+        ArmPattern::Untouched(true) => "untouched".to_owned(),
+        ArmPattern::Untouched(false) => "touched".to_owned(),
+        ArmPattern::Any => "..".to_owned(),
+    };
+    arms.iter().map(one).collect::<Vec<_>>().join(" or ")
 }
 
-pub(super) fn receive(what: &Receive, end: bool) -> String {
-    format!("{}{}", print::receive(what), if end { " end" } else { "" })
-}
-
-pub(super) fn disk_check(check: &DiskCheck) -> String {
-    print::disk_check(check)
-}
-
-pub(super) fn fact(check: &FactCheck) -> String {
-    print::fact_check(check)
+/// A step in the notation's own words.
+pub(super) fn step(step: &Step) -> String {
+    match &step.kind {
+        StepKind::Action(action) => print_action(action),
+        StepKind::Match { arms: list, .. } => arms(list),
+        StepKind::Until { expect, .. } => print_expect(expect),
+        StepKind::Together(_) => "together".to_owned(),
+    }
 }
 
 /// Printable ASCII as it is, everything else escaped.

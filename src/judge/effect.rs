@@ -128,7 +128,7 @@ impl Judge<'_> {
         let to_the_end = end || !matches!(what, Receive::Content(_));
         if !right {
             let verdict = self.wrong(&step.cites);
-            self.find(step, Facet::Effect, verdict, &describe::receive(what, end), describe::observed(observed));
+            self.find(step, Facet::Effect, verdict, &describe::step(step), describe::observed(observed));
             return if to_the_end && how.is_some() { Flow::Go } else { Flow::Stop };
         }
         if !to_the_end || how == Some(End::Close) {
@@ -140,7 +140,7 @@ impl Judge<'_> {
             None => (self.wrong(&step.cites), "no end of the connection behind the bytes"),
         };
         if how.is_none() || !step.cites.is_empty() {
-            self.find(step, Facet::Effect, verdict, &describe::receive(what, end), seen.to_owned());
+            self.find(step, Facet::Effect, verdict, &describe::step(step), seen.to_owned());
         }
         if how.is_some() && whole { Flow::Go } else { Flow::Stop }
     }
@@ -169,7 +169,7 @@ impl Judge<'_> {
     pub(super) fn disk(&mut self, step: &Step, check: &DiskCheck, events: &[Event]) -> Flow {
         match disk_state(events) {
             Some(state) if disk_fits(check, state) => {}
-            state => self.look(step, describe::disk_check(check), state.map_or_else(|| "nothing was seen".to_owned(), describe::disk)),
+            state => self.look(step, describe::step(step), state.map_or_else(|| "nothing was seen".to_owned(), describe::disk)),
         }
         Flow::Go
     }

@@ -107,7 +107,7 @@ impl Judge<'_> {
             None => !entry.facts.is_empty(),
         });
         let value = found.and_then(|entry| entry.fact(name).map(<[u8]>::to_vec));
-        let expected = format!("fact {name} {}", describe::fact(check));
+        let expected = describe::step(step);
         let Some(value) = value else {
             if *check != FactCheck::Absent {
                 let listing = source.iter().map(|line| describe::bytes(line)).collect::<Vec<_>>().join(" | ");

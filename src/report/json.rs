@@ -266,6 +266,7 @@ fn told(what: &What) -> (&'static str, Value) {
         What::Disk { path, state } => ("disk", json!({ "path": escape(path), "state": disk_state(state) })),
         What::Changes(changes) => ("changes", json!({ "changes": changes })),
         What::Called { name, by } => ("called", json!({ "name": name, "by": by })),
+        What::Looked => ("looked", json!({})),
         What::Stalled(time) => ("stalled", json!({ "waited_ms": millis(*time) })),
         What::Trouble(trouble) => ("trouble", json!({ "reason": trouble })),
     }

@@ -60,7 +60,7 @@ pub struct Row {
     pub text: String,
 }
 
-/// The lines that tell an event; at least one.
+/// The lines that tell an event; none where nothing happened.
 #[must_use]
 pub fn rows(event: &Event) -> Vec<Row> {
     let (lane, texts) = tell(&event.what);
@@ -85,7 +85,7 @@ fn tell(what: &What) -> (Lane, Vec<String>) {
         | What::DataEnded(_)
         | What::DataSilence { .. }
         | What::DataLeft(_) => (Lane::Data, vec![tell_data(what)]),
-        What::Disk { .. } | What::Changes(_) | What::Called { .. } | What::Stalled(_) | What::Trouble(_) => (Lane::Aside, tell_aside(what)),
+        What::Disk { .. } | What::Changes(_) | What::Called { .. } | What::Looked | What::Stalled(_) | What::Trouble(_) => (Lane::Aside, tell_aside(what)),
     }
 }
 

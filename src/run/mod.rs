@@ -144,6 +144,20 @@ pub async fn run(
     summary
 }
 
+/// Plays a plan on a target and gives all reports at once, in the order of the plan: for tests and programs.
+pub async fn collect(target: Arc<dyn Target>, plan: Plan, options: Options) -> (Vec<CaseReport>, Summary) {
+    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+    let (_interrupt, never) = watch::channel(false);
+    let summary = run(target, plan, options, String::new(), never, sender).await;
+    let mut reports = Vec::new();
+    while let Ok(event) = receiver.try_recv() {
+        if let Event::Finished(report) = event {
+            reports.push(*report);
+        }
+    }
+    (reports, summary)
+}
+
 /// Nobody listening any more is no reason to stop.
 fn tell(events: &UnboundedSender<Event>, event: Event) {
     let _ = events.send(event);

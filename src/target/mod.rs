@@ -3,6 +3,7 @@
 //! Responsible for starting and stopping a server, for the directories that it serves, and for looking at them behind its
 //! back. Does not speak FTP to it.
 
+pub mod degenerate;
 pub mod disk;
 pub mod embedded;
 #[cfg(test)]
@@ -111,7 +112,7 @@ pub trait Target: fmt::Debug + Send + Sync {
 }
 
 /// The kinds of server that are built in, each with the other names that it answers to.
-const BUILT_IN: [(&str, &[&str]); 1] = [("libunftp", &["embedded"])];
+const BUILT_IN: [(&str, &[&str]); 2] = [("libunftp", &["embedded"]), ("degenerate", &[])];
 
 /// The built-in kind of server of this name, with the `--set` options given to it.
 ///
@@ -124,6 +125,7 @@ pub fn resolve(name: &str, settings: &[(String, String)]) -> Result<Box<dyn Targ
             known_keys("libunftp", settings, &[])?;
             Ok(Box::new(embedded::Embedded::new()))
         }
+        Some("degenerate") => Ok(Box::new(degenerate::Degenerate::new(settings)?)),
         _ => {
             let names = BUILT_IN.iter().flat_map(|(own, others)| std::iter::once(*own).chain(others.iter().copied()));
             Err(StartError::Setting(unknown("server", name, names)))

@@ -1,0 +1,33 @@
+//! Integration tests, one binary.
+
+mod architecture;
+mod degenerate;
+mod planted;
+mod program;
+mod same;
+
+use std::sync::Arc;
+
+use ftpspec::run::event::{CaseReport, Summary};
+use ftpspec::run::plan::Plan;
+use ftpspec::run::suite::Suite;
+use ftpspec::run::{self, Options};
+use ftpspec::target;
+
+/// Plays all fast cases of the built-in suite on a built-in server.
+async fn play_suite(server: &str, settings: &[(&str, &str)], options: Options) -> (Vec<CaseReport>, Summary) {
+    let settings: Vec<(String, String)> = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let target = target::resolve(server, &settings).unwrap();
+    run::collect(Arc::from(target), plan(), options).await
+}
+
+fn plan() -> Plan {
+    let suite = Suite::built_in().unwrap();
+    let (slow, cases): (Vec<_>, Vec<_>) = suite.cases().cloned().partition(|case| case.slow);
+    Plan { cases, slow: slow.len() }
+}
+
+/// The verdicts by id.
+fn verdicts(reports: &[CaseReport]) -> Vec<(String, &'static str)> {
+    reports.iter().map(|report| (report.case.id.clone(), report.outcome.verdict.word())).collect()
+}

@@ -1,0 +1,165 @@
+//! The program as a user starts it: exit codes, reports, what is left behind.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+/// The most memory that any program started here may have used, in KiB.
+const MEMORY_KIB: i64 = 200 << 10;
+
+/// The program with a directory for temporary files of its own.
+struct Program {
+    temp: tempfile::TempDir,
+    out: tempfile::TempDir,
+}
+
+impl Program {
+    fn new() -> Self {
+        Self { temp: tempfile::tempdir().unwrap(), out: tempfile::tempdir().unwrap() }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ftpspec"));
+        command.args(arguments).env("TMPDIR", self.temp.path()).env("NO_COLOR", "1").current_dir(self.out.path()).stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    fn report(&self) -> Value {
+        serde_json::from_slice(&std::fs::read(self.out.path().join("report.json")).unwrap()).unwrap()
+    }
+
+    /// Nothing may be left in the directory for temporary files.
+    fn assert_clean(&self) {
+        let left: Vec<_> = std::fs::read_dir(self.temp.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn the_suite_passes_on_the_reference() {
+    let program = Program::new();
+    let output = program.run(&["run", "--server", "reference", "--report", "json=report.json"]);
+    assert_eq!(output.status.code(), Some(0), "{}{}", stdout(&output), stderr(&output));
+    let report = program.report();
+    let cases = report["cases"].as_array().unwrap();
+    assert!(cases.len() >= 40);
+    assert!(cases.iter().all(|case| case["verdict"] == "pass" || case["verdict"] == "info"));
+    program.assert_clean();
+}
+
+#[test]
+fn a_planted_bug_is_a_failure_with_its_clause() {
+    let program = Program::new();
+    let output = program.run(&["run", "--server", "reference", "--set", "broken=rest-off-by-one", "--topic", "resume", "--report", "json=report.json"]);
+    assert_eq!(output.status.code(), Some(1), "{}{}", stdout(&output), stderr(&output));
+    assert!(stdout(&output).contains("3659-5.3-rest-retr-offset"), "{}", stdout(&output));
+    assert!(stdout(&output).contains("--server reference --set broken=rest-off-by-one"), "{}", stdout(&output));
+    program.assert_clean();
+}
+
+#[test]
+fn degenerate_servers_end_with_their_code_and_little_memory() {
+    for kind in ["silent", "flood", "close", "yes", "no", "echo"] {
+        let program = Program::new();
+        let start = Instant::now();
+        let setting = format!("kind={kind}");
+        let output = program.run(&["run", "--server", "degenerate", "--set", &setting, "--topic", "login", "--report", "json=report.json"]);
+        let code = output.status.code();
+        assert!(matches!(code, Some(1 | 5)), "{kind}: {code:?}\n{}{}", stdout(&output), stderr(&output));
+        assert!(start.elapsed() < Duration::from_secs(60), "{kind}: {:?}", start.elapsed());
+        let report = program.report();
+        assert!(report["cases"].as_array().unwrap().iter().all(|case| case["verdict"] != "pass"), "{kind}");
+        program.assert_clean();
+    }
+    let used = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap().max_rss();
+    assert!(used < MEMORY_KIB, "{used} KiB");
+}
+
+/// Starts a run that waits for a silent server, and returns it once it has begun.
+fn waiting(program: &Program) -> Child {
+    let mut child = program
+        .command(&["run", "--server", "degenerate", "--set", "kind=silent", "-v", "-j1", "--report", "json=report.json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    lines.by_ref().map(Result::unwrap).find(|line| line.contains("connected")).unwrap();
+    // The rest is read on, so that the program never waits for us.
+    std::thread::spawn(move || lines.for_each(drop));
+    child
+}
+
+#[test]
+fn ctrl_c_leaves_a_report_and_nothing_else() {
+    let program = Program::new();
+    let mut child = waiting(&program);
+    kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGINT).unwrap();
+    let status = child.wait().unwrap();
+    assert_eq!(status.code(), Some(130));
+    assert_eq!(program.report()["interrupted"], Value::Bool(true));
+    program.assert_clean();
+}
+
+#[test]
+fn passwords_stand_in_no_output() {
+    let program = Program::new();
+    let output = program.run(&["run", "--server", "reference", "--topic", "login", "-v", "--report", "json=report.json", "--seed", "3"]);
+    let report = std::fs::read_to_string(program.out.path().join("report.json")).unwrap();
+    let said = stdout(&output);
+    assert!(said.contains("PASS ****"), "{said}");
+    // What follows PASS is masked, or stands in the scenario itself.
+    let shown: Vec<&str> = said.split("C> PASS ").skip(1).map(|rest| rest.split([' ', '\\', '\n']).next().unwrap_or_default()).collect();
+    let public = |word: &str| word.starts_with("****") || word.is_empty() || scenarios().contains(&format!("PASS {word}"));
+    let leaked: Vec<&&str> = shown.iter().filter(|word| !public(word)).collect();
+    assert!(leaked.is_empty(), "{leaked:?}");
+    assert!(!report.contains("Secret("), "a secret's own words");
+}
+
+fn scenarios() -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/login");
+    std::fs::read_dir(folder).unwrap().map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap()).collect()
+}
+
+#[test]
+fn wrong_words_are_usage_errors_that_name_the_nearest() {
+    let program = Program::new();
+    for (arguments, word) in [
+        (["run", "--server", "referenc"], "reference"),
+        (["run", "--topic", "resum"], "resume"),
+        (["run", "--report", "jsn=f"], "json"),
+        (["run", "--set", "broken"], "KEY=VALUE"),
+    ] {
+        let output = program.run(&arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(word), "{arguments:?}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_scenario_that_does_not_parse_is_shown_with_its_place() {
+    let program = Program::new();
+    std::fs::write(program.out.path().join("broken.ftp"), "+++\ntitle = \"x\"\n+++\n\nlogn alice\nS> 2000\n").unwrap();
+    let output = program.run(&["run", "./broken.ftp", "--server", "reference"]);
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    assert!(stderr(&output).contains("broken.ftp:5") && stderr(&output).contains("login"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("broken.ftp:6"), "{}", stderr(&output));
+}
