@@ -78,8 +78,7 @@ impl Writer<'_> {
             return;
         }
         self.table("server");
-        let settings =
-            [("idle_timeout", &server.idle_timeout), ("passive_ports", &server.passive_ports), ("banner", &server.banner)];
+        let settings = [("idle_timeout", &server.idle_timeout), ("passive_ports", &server.passive_ports), ("banner", &server.banner)];
         for (name, value) in settings {
             if let Some(value) = value {
                 self.line(&format!("server.{name}"), "", &format!("{name} = {}", string(value)));
