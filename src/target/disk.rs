@@ -214,9 +214,9 @@ fn finish(dir: &Dir, laid: &LaidFile) -> io::Result<()> {
     }
     let Some(mtime) = laid.mtime else { return Ok(()) };
     let time = |tv_nsec, tv_sec| Timespec { tv_sec, tv_nsec };
-    let times = Timestamps { last_access: time(UTIME_OMIT.into(), 0), last_modification: time(0, mtime) };
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let name = path.file_name().unwrap_or(OsStr::new("."));
+    let times = Timestamps { last_access: time(UTIME_OMIT, 0), last_modification: time(0, mtime) };
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    let name = path.file_name().unwrap_or_else(|| OsStr::new("."));
     Ok(utimensat(dir.open_dir(parent)?, name, &times, AtFlags::SYMLINK_NOFOLLOW)?)
 }
 
