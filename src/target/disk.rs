@@ -24,9 +24,9 @@ use crate::ftp::observe::Observer;
 use crate::ftp::transcript::DiskState;
 
 /// Bytes that are read or written at once.
-const BLOCK: usize = 256 * 1024;
+pub(super) const BLOCK: usize = 256 * 1024;
 /// Permission bits, set-id and sticky included.
-const MODE: u32 = 0o7777;
+pub(super) const MODE: u32 = 0o7777;
 
 /// A temporary directory that holds the roots of all accounts; it goes when this is closed or dropped.
 #[derive(Debug)]
@@ -140,7 +140,7 @@ impl Disk for HostDisk {
 }
 
 /// A root's name, if it is one.
-fn component(root: &str) -> io::Result<&str> {
+pub(super) fn component(root: &str) -> io::Result<&str> {
     if root.is_empty() || root == "." || root == ".." || root.contains(['/', '\0']) {
         return Err(io::Error::new(ErrorKind::InvalidInput, format!("{root:?} is no name for a root")));
     }
@@ -152,7 +152,7 @@ fn relative(path: &[u8]) -> &Path {
     Path::new(OsStr::from_bytes(if path.is_empty() { b"." } else { path }))
 }
 
-fn at(path: &[u8], error: &io::Error) -> io::Error {
+pub(super) fn at(path: &[u8], error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.escape_ascii()))
 }
 
@@ -214,9 +214,9 @@ fn finish(dir: &Dir, laid: &LaidFile) -> io::Result<()> {
     }
     let Some(mtime) = laid.mtime else { return Ok(()) };
     let time = |tv_nsec, tv_sec| Timespec { tv_sec, tv_nsec };
-    let times = Timestamps { last_access: time(UTIME_OMIT.into(), 0), last_modification: time(0, mtime) };
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let name = path.file_name().unwrap_or(OsStr::new("."));
+    let times = Timestamps { last_access: time(UTIME_OMIT, 0), last_modification: time(0, mtime) };
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    let name = path.file_name().unwrap_or_else(|| OsStr::new("."));
     Ok(utimensat(dir.open_dir(parent)?, name, &times, AtFlags::SYMLINK_NOFOLLOW)?)
 }
 
@@ -240,10 +240,22 @@ fn open(dir: &Dir, path: &Path, mode: u32) -> io::Result<fs::File> {
 
 /// In words, what is neither file nor directory.
 fn other(dir: &Dir, path: &Path) -> String {
-    dir.read_link_contents(path).map_or_else(
-        |_| "a special file".to_owned(),
-        |target| format!("a symbolic link to {}", target.as_os_str().as_bytes().escape_ascii()),
-    )
+    dir.read_link_contents(path).map_or_else(|_| "a special file".to_owned(), |target| link_line(target.as_os_str().as_bytes()))
+}
+
+/// A directory in a [`Snapshot`].
+pub(super) fn directory_line(mode: u32) -> String {
+    format!("a directory, mode {mode:03o}")
+}
+
+/// A file in a [`Snapshot`].
+pub(super) fn file_line(mode: u32, len: u64, hash: u64) -> String {
+    format!("a file, mode {mode:03o}, {len} bytes, hash {hash:016x}")
+}
+
+/// A symbolic link in a [`Snapshot`].
+pub(super) fn link_line(target: &[u8]) -> String {
+    format!("a symbolic link to {}", target.escape_ascii())
 }
 
 fn walk(dir: &Dir, prefix: &mut Vec<u8>, into: &mut Snapshot) -> io::Result<()> {
@@ -260,10 +272,9 @@ fn walk(dir: &Dir, prefix: &mut Vec<u8>, into: &mut Snapshot) -> io::Result<()> 
         let before = prefix.len();
         prefix.extend_from_slice(name.as_os_str().as_bytes());
         let line = if metadata.is_dir() {
-            format!("a directory, mode {mode:03o}")
+            directory_line(mode)
         } else if metadata.is_file() {
-            let hash = hash(&open(dir, name, mode)?)?;
-            format!("a file, mode {mode:03o}, {} bytes, hash {hash:016x}", metadata.len())
+            file_line(mode, metadata.len(), hash(&open(dir, name, mode)?)?)
         } else {
             other(dir, name)
         };
@@ -281,12 +292,9 @@ fn walk(dir: &Dir, prefix: &mut Vec<u8>, into: &mut Snapshot) -> io::Result<()> 
     Ok(())
 }
 
-/// A hash of a file's bytes. Blocks of zeros count by their place alone, so that holes need not be read and a hole is the same
-/// as zeros that were written.
 fn hash(file: &fs::File) -> io::Result<u64> {
-    let zeros = vec![0; BLOCK];
     let mut block = vec![0; BLOCK];
-    let mut hasher = DefaultHasher::new();
+    let mut fingerprint = Fingerprint::default();
     let mut from = 0;
     while let Some(next) = data(file, from) {
         from = next;
@@ -297,16 +305,34 @@ fn hash(file: &fs::File) -> io::Result<u64> {
                 n => len += n,
             }
         }
-        if block[..len] != zeros[..len] {
-            hasher.write_u64(from);
-            hasher.write(&block[..len]);
-        }
+        fingerprint.block(from, &block[..len]);
         if len < BLOCK {
             break;
         }
         from += BLOCK as u64;
     }
-    Ok(hasher.finish())
+    Ok(fingerprint.finish())
+}
+
+/// A hash of a file's bytes. Blocks of zeros count for nothing, and the others by their place: holes need not be read, and a
+/// hole is the same as zeros that were written. The file's length goes beside it.
+#[derive(Debug, Default)]
+pub(super) struct Fingerprint(DefaultHasher);
+
+impl Fingerprint {
+    /// Takes the block of [`BLOCK`] bytes (the last may be shorter) at an offset.
+    pub(super) fn block(&mut self, offset: u64, bytes: &[u8]) {
+        static ZEROS: [u8; BLOCK] = [0; BLOCK];
+        if *bytes != ZEROS[..bytes.len()] {
+            self.0.write_u64(offset);
+            self.0.write(bytes);
+        }
+    }
+
+    /// The hash.
+    pub(super) fn finish(&self) -> u64 {
+        self.0.finish()
+    }
 }
 
 /// The first block from `from` on (a multiple of [`BLOCK`]) that holds data; `None` where only a hole follows.

@@ -6,6 +6,8 @@
 pub mod degenerate;
 pub mod disk;
 pub mod embedded;
+mod listen;
+mod log;
 #[cfg(test)]
 mod trial;
 
@@ -58,6 +60,24 @@ pub struct Account {
     pub anonymous: bool,
     /// The name of its root directory on the [`Disk`]: one path component.
     pub root: String,
+}
+
+impl Account {
+    /// The names that it logs in as: its own, and those of RFC 1635 where it is anonymous.
+    pub fn login_names(&self) -> impl Iterator<Item = &str> {
+        let more: &[&str] = if self.anonymous { &["anonymous", "ftp"] } else { &[] };
+        std::iter::once(self.name.as_str()).chain(more.iter().copied())
+    }
+}
+
+/// Refuses accounts that log in by the same name.
+fn distinct(accounts: &[Account]) -> Result<(), StartError> {
+    for (index, account) in accounts.iter().enumerate() {
+        if accounts[..index].iter().any(|other| other.login_names().any(|taken| account.login_names().any(|name| name == taken))) {
+            return Err(StartError::Setting(format!("two accounts log in as {:?}", account.name)));
+        }
+    }
+    Ok(())
 }
 
 /// Settings of a server instance, checked.

@@ -8,11 +8,8 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use unftp_core::auth::{AuthenticationError, Authenticator, Credentials, Principal, UserDetail, UserDetailError, UserDetailProvider};
 
-use super::super::{Account, StartError};
+use super::super::{Account, StartError, distinct};
 use crate::ftp::letter::Letters;
-
-/// The names of an anonymous account, RFC 1635.
-const ANONYMOUS: [&str; 2] = ["anonymous", "ftp"];
 
 /// Who is logged in. libunftp shows it with `Debug` in its traces, so it holds no password.
 #[derive(Debug, Clone)]
@@ -47,23 +44,13 @@ pub(super) struct Accounts {
 impl Accounts {
     /// Checks that each name is there once.
     pub(super) fn new(accounts: &[Account], base: &Path) -> Result<Self, StartError> {
-        for (index, account) in accounts.iter().enumerate() {
-            if accounts[..index].iter().any(|other| answers(account).any(|name| answers(other).any(|taken| taken == name))) {
-                return Err(StartError::Setting(format!("two accounts log in as {:?}", account.name)));
-            }
-        }
+        distinct(accounts)?;
         Ok(Self { accounts: accounts.to_vec(), base: base.to_owned() })
     }
 
     fn find(&self, name: &str) -> Option<&Account> {
-        self.accounts.iter().find(|account| answers(account).any(|own| own == name))
+        self.accounts.iter().find(|account| account.login_names().any(|own| own == name))
     }
-}
-
-/// The names that an account logs in as.
-fn answers(account: &Account) -> impl Iterator<Item = &str> {
-    let more = if account.anonymous { &ANONYMOUS[..] } else { &[] };
-    std::iter::once(account.name.as_str()).chain(more.iter().copied())
 }
 
 #[async_trait]

@@ -7,12 +7,10 @@
 //! dead-lock; only the end of the runtime ends them all.
 
 mod account;
-mod log;
 mod site;
 mod storage;
 
 use std::collections::BTreeSet;
-use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -23,22 +21,21 @@ use async_trait::async_trait;
 use cap_std::fs::Dir;
 use libunftp::ServerBuilder;
 use libunftp::options::ActivePassiveMode;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{self, Runtime};
 use tokio::task::{JoinHandle, JoinSet};
 
 use self::account::{Accounts, User};
-use self::log::Log;
 use self::site::ChangeMode;
 use self::storage::Storage;
 use super::disk::HostDisk;
+use super::listen::listen;
+use super::log::{self, Log};
 use super::{Account, Disk, Facilities, Instance, Settings, StartError, Target};
 use crate::ftp::letter::{Letter, Letters};
 
 /// The version that is built in.
 const VERSION: &str = "0.24.0";
-/// Connections that may wait to be accepted.
-const BACKLOG: u32 = 1024;
 /// How long a thread of a stopped server may still be busy before it is left alone and named.
 const STOP: Duration = Duration::from_secs(5);
 /// File descriptors that the process asks for: a session takes five or so with its client's end.
@@ -208,14 +205,6 @@ impl Drop for Running {
             runtime.shutdown_background();
         }
     }
-}
-
-fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    socket.bind(address)?;
-    let listener = socket.listen(BACKLOG)?;
-    let address = listener.local_addr()?;
-    Ok((listener, address))
 }
 
 /// Accepts connections until it is dropped, which ends their sessions.

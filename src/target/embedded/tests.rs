@@ -105,7 +105,7 @@ async fn settings_are_used() {
         "banner: libunftp greets with one line only"
     );
     assert!(refused(Settings { passive_ports: Some(0..=65_535), ..Settings::default() }).await.starts_with("passive_ports"));
-    #[allow(clippy::reversed_empty_ranges, reason = "it is what is refused")]
+    #[expect(clippy::reversed_empty_ranges, reason = "it is what is refused")]
     let reversed = 9..=8;
     assert!(refused(Settings { passive_ports: Some(reversed), ..Settings::default() }).await.starts_with("passive_ports"));
 }

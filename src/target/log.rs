@@ -1,4 +1,4 @@
-//! The last lines that an embedded server wrote, and what its tasks died of.
+//! The last lines that a server in this process wrote, and what its tasks died of.
 //!
 //! Responsible for keeping them bounded and free of passwords. Shows nothing by itself.
 
@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, Once, PoisonError};
 
 use slog::{Drain, KV, Key, Level, Never, OwnedKVList, Record, Serializer};
 
-use super::super::Secret;
+use super::Secret;
 
 /// Lines that are kept.
 const LINES: usize = 200;
