@@ -85,7 +85,9 @@ fn tell(what: &What) -> (Lane, Vec<String>) {
         | What::DataEnded(_)
         | What::DataSilence { .. }
         | What::DataLeft(_) => (Lane::Data, vec![tell_data(what)]),
-        What::Disk { .. } | What::Changes(_) | What::Called { .. } | What::Looked | What::Stalled(_) | What::Trouble(_) => (Lane::Aside, tell_aside(what)),
+        What::Disk { .. } | What::Changes(_) | What::Called { .. } | What::Looked | What::Stalled(_) | What::Trouble(_) => {
+            (Lane::Aside, tell_aside(what))
+        }
     }
 }
 

@@ -6,7 +6,9 @@
 pub mod capability;
 pub mod event;
 pub mod plan;
+pub mod select;
 mod stand;
+pub mod suite;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

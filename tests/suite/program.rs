@@ -68,7 +68,17 @@ fn the_suite_passes_on_the_reference() {
 #[test]
 fn a_planted_bug_is_a_failure_with_its_clause() {
     let program = Program::new();
-    let output = program.run(&["run", "--server", "reference", "--set", "broken=rest-off-by-one", "--topic", "resume", "--report", "json=report.json"]);
+    let output = program.run(&[
+        "run",
+        "--server",
+        "reference",
+        "--set",
+        "broken=rest-off-by-one",
+        "--topic",
+        "resume",
+        "--report",
+        "json=report.json",
+    ]);
     assert_eq!(output.status.code(), Some(1), "{}{}", stdout(&output), stderr(&output));
     assert!(stdout(&output).contains("3659-5.3-rest-retr-offset"), "{}", stdout(&output));
     assert!(stdout(&output).contains("--server reference --set broken=rest-off-by-one"), "{}", stdout(&output));
