@@ -2,4 +2,15 @@
 //!
 //! Responsible for the model, the notation (`docs/notation.md`), expansion of tables, and lints. Knows no server and does no I/O.
 
+pub mod builder;
+pub mod diagnostic;
+pub mod expand;
+pub mod lint;
 pub mod model;
+pub mod parse;
+pub mod print;
+
+pub use diagnostic::Diagnostic;
+
+pub use parse::{parse, parse_bytes};
+
