@@ -1,0 +1,218 @@
+//! Which cases of a suite a run plays: by id, topic, requirement, level.
+//!
+//! Responsible for the choice and for saying what a word should have been. Keeps the suite's order.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use globset::{GlobBuilder, GlobMatcher};
+
+use super::suite::{Suite, file_id};
+use crate::requirement::{Catalogue, Level, nearest};
+use crate::scenario::model::Case;
+
+/// What people ask for; an empty list asks for nothing in particular. A case must fit one word of each list.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Ids or globs of ids: `resume/cut`, `letters/*`, `resume`, `letters/denied#retr`.
+    pub ids: Vec<String>,
+    /// First parts of ids.
+    pub topics: Vec<String>,
+    /// Ids or globs of requirements that a case cites.
+    pub requirements: Vec<String>,
+    /// Levels of requirements that a case cites.
+    pub levels: Vec<Level>,
+    /// Cases of path arguments are chosen too, and without `ids` nothing else.
+    pub paths: bool,
+}
+
+/// A word that fits nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SelectError {
+    /// No such case.
+    #[error("no case is called `{word}`{}", hint(.nearest.as_deref()))]
+    Id {
+        /// What was asked for.
+        word: String,
+        /// The nearest id.
+        nearest: Option<String>,
+    },
+    /// No such topic.
+    #[error("no case has the topic `{word}`{}; topics: {all}", hint(.nearest.as_deref()))]
+    Topic {
+        /// What was asked for.
+        word: String,
+        /// The nearest topic.
+        nearest: Option<String>,
+        /// All topics.
+        all: String,
+    },
+    /// No such requirement.
+    #[error("no requirement is called `{word}`{}", hint(.nearest.as_deref()))]
+    Requirement {
+        /// What was asked for.
+        word: String,
+        /// The nearest id.
+        nearest: Option<String>,
+    },
+    /// Not a glob.
+    #[error("`{word}` is no glob: {reason}")]
+    Glob {
+        /// What was asked for.
+        word: String,
+        /// Why not.
+        reason: String,
+    },
+}
+
+fn hint(nearest: Option<&str>) -> String {
+    nearest.map_or_else(String::new, |nearest| format!("; did you mean `{nearest}`?"))
+}
+
+/// The cases that fit, in the suite's order. An empty answer is no error: requirements exist that no case cites.
+///
+/// # Errors
+/// The first word that fits nothing that exists.
+pub fn select(suite: &Suite, selection: &Selection) -> Result<Vec<Arc<Case>>, SelectError> {
+    let ids = globs(&selection.ids)?;
+    let requirements = globs(&selection.requirements)?;
+    check_words(suite, selection, &ids, &requirements)?;
+    let of_paths: BTreeSet<&str> =
+        if selection.paths { suite.cases_of_paths().map(|case| case.id.as_str()).collect() } else { BTreeSet::new() };
+    let chosen_by_id = |case: &Case| {
+        (ids.is_empty() && !selection.paths) || ids.iter().any(|glob| fits(glob, &case.id)) || of_paths.contains(case.id.as_str())
+    };
+    let catalogue = Catalogue::built_in();
+    let cases = suite.cases().filter(|case| {
+        let cited = case.requirements();
+        chosen_by_id(case)
+            && (selection.topics.is_empty() || selection.topics.iter().any(|topic| topic == case.topic()))
+            && (requirements.is_empty() || cited.iter().any(|id| requirements.iter().any(|glob| glob.is_match(id))))
+            && (selection.levels.is_empty()
+                || cited.iter().filter_map(|id| catalogue.find(id)).any(|requirement| selection.levels.contains(&requirement.level)))
+    });
+    Ok(cases.cloned().collect())
+}
+
+fn check_words(suite: &Suite, selection: &Selection, ids: &[GlobMatcher], requirements: &[GlobMatcher]) -> Result<(), SelectError> {
+    for (word, glob) in selection.ids.iter().zip(ids) {
+        if !suite.cases().any(|case| fits(glob, &case.id)) {
+            return Err(SelectError::Id { word: word.clone(), nearest: nearest_case(suite, word) });
+        }
+    }
+    let topics: BTreeSet<&str> = suite.cases().map(|case| case.topic()).collect();
+    for word in &selection.topics {
+        if !topics.contains(word.as_str()) {
+            let nearest = nearest(word, topics.iter().copied()).map(str::to_owned);
+            let all = topics.into_iter().collect::<Vec<_>>().join(", ");
+            return Err(SelectError::Topic { word: word.clone(), nearest, all });
+        }
+    }
+    let catalogue = Catalogue::built_in();
+    for (word, glob) in selection.requirements.iter().zip(requirements) {
+        if !catalogue.ids().any(|id| glob.is_match(id)) {
+            return Err(SelectError::Requirement { word: word.clone(), nearest: catalogue.nearest(word).map(str::to_owned) });
+        }
+    }
+    Ok(())
+}
+
+/// The case or scenario whose id is most like a wrong one.
+#[must_use]
+pub fn nearest_case(suite: &Suite, word: &str) -> Option<String> {
+    let files: Vec<&str> = suite.files().map(|file| file.scenario.id.as_str()).collect();
+    nearest(word, files.into_iter().chain(suite.cases().map(|case| case.id.as_str()))).map(str::to_owned)
+}
+
+fn globs(words: &[String]) -> Result<Vec<GlobMatcher>, SelectError> {
+    let glob = |word: &String| {
+        GlobBuilder::new(word.trim_end_matches('/'))
+            .literal_separator(true)
+            .build()
+            .map(|glob| glob.compile_matcher())
+            .map_err(|error| SelectError::Glob { word: word.clone(), reason: error.kind().to_string() })
+    };
+    words.iter().map(glob).collect()
+}
+
+/// Whether a glob fits an id: the whole, or without its variant, without its row, or a folder of it.
+fn fits(glob: &GlobMatcher, id: &str) -> bool {
+    let without_variant = id.split('@').next().unwrap_or(id);
+    let file = file_id(id);
+    let folders = file.match_indices('/').map(|(place, _)| &file[..place]);
+    [id, without_variant, file].into_iter().chain(folders).any(|id| glob.is_match(id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(word: &str, id: &str, expect: bool) {
+        assert_eq!(fits(&globs(&[word.to_owned()]).unwrap()[0], id), expect, "{word} on {id}");
+    }
+
+    #[test]
+    fn a_glob_covers_rows_and_variants() {
+        check("resume/cut", "resume/cut", true);
+        check("resume/cut", "resume/cut#a", true);
+        check("resume/cut", "resume/cut#a@epsv+tls", true);
+        check("resume/cut#a", "resume/cut#a@epsv", true);
+        check("resume/cut#b", "resume/cut#a", false);
+        check("resume/cut#*", "resume/cut#a", true);
+        check("resume/*", "resume/cut", true);
+        check("resume/", "resume/cut#a", true);
+        check("resume", "resume/deep/cut", true);
+        check("*", "resume/cut", true);
+        check("**/cut", "resume/deep/cut", true);
+        check("resume/cu", "resume/cut", false);
+        check("esume", "resume/cut", false);
+        assert!(matches!(globs(&["a[".to_owned()]), Err(SelectError::Glob { .. })));
+    }
+
+    fn suite() -> (tempfile::TempDir, Suite) {
+        let folder = tempfile::tempdir().unwrap();
+        let text = |cite: &str| {
+            format!("+++\ntitle = \"a server answers NOOP\"\n\n[accounts]\nalice = \"e\"\n+++\n\nlogin alice\nC> NOOP\nS> 200 [{cite}]\n")
+        };
+        for (name, cite) in [("login/a", "959-4.1.3-noop-keeps-rnfr"), ("login/b", "959-5.4-codes-mkd"), ("own/c", "3659-5.3-rest-350")] {
+            let path = folder.path().join(format!("{name}.ftp"));
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text(cite)).unwrap();
+        }
+        let suite = Suite::read(&[folder.path().to_owned()]).unwrap();
+        (folder, suite)
+    }
+
+    #[test]
+    fn lists_narrow_each_other() {
+        let (_folder, suite) = suite();
+        let check = |selection: Selection, expect: &[&str]| {
+            let ids: Vec<String> = select(&suite, &selection).unwrap().iter().map(|case| case.id.clone()).collect();
+            assert_eq!(ids, expect);
+        };
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        check(Selection::default(), &["login/a", "login/b", "own/c"]);
+        check(Selection { ids: words(&["login", "own/c"]), ..Selection::default() }, &["login/a", "login/b", "own/c"]);
+        check(Selection { topics: words(&["login"]), ..Selection::default() }, &["login/a", "login/b"]);
+        check(Selection { topics: words(&["login"]), levels: vec![Level::Should], ..Selection::default() }, &["login/b"]);
+        check(Selection { requirements: words(&["959-*"]), ..Selection::default() }, &["login/a", "login/b"]);
+        check(Selection { requirements: words(&["3659-5.3-rest-zero"]), ..Selection::default() }, &[]);
+        check(Selection { paths: true, ..Selection::default() }, &["login/a", "login/b", "own/c"]);
+    }
+
+    #[test]
+    fn a_wrong_word_is_told_with_the_right_one() {
+        let (_folder, suite) = suite();
+        let check = |selection: Selection, expect: &str| assert_eq!(select(&suite, &selection).unwrap_err().to_string(), expect);
+        let word = |word: &str| vec![word.to_owned()];
+        check(Selection { ids: word("login/aa"), ..Selection::default() }, "no case is called `login/aa`; did you mean `login/a`?");
+        check(
+            Selection { topics: word("logn"), ..Selection::default() },
+            "no case has the topic `logn`; did you mean `login`?; topics: login, own",
+        );
+        check(
+            Selection { requirements: word("3659-5.3-rest-35"), ..Selection::default() },
+            "no requirement is called `3659-5.3-rest-35`; did you mean `3659-5.3-rest-350`?",
+        );
+    }
+}
