@@ -104,6 +104,12 @@ impl Diagnostic {
     }
 }
 
+/// In the order of the file, each message once a place.
+pub(super) fn settle(diagnostics: &mut Vec<Diagnostic>) {
+    diagnostics.sort_by(|a, b| (a.span.start, a.span.end, &a.message).cmp(&(b.span.start, b.span.end, &b.message)));
+    diagnostics.dedup_by(|a, b| a.span.start == b.span.start && a.span.end == b.span.end && a.message == b.message);
+}
+
 /// The line in which a span starts, and the part of it that the span covers.
 struct Place {
     number: usize,

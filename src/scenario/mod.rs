@@ -11,6 +11,7 @@ pub mod parse;
 pub mod print;
 
 pub use diagnostic::Diagnostic;
+pub use expand::expand;
 
 pub use parse::{parse, parse_bytes};
 
