@@ -1,7 +1,7 @@
 //! The JSON report: `docs/report.schema.json` describes it.
 //!
 //! Written once, when the run is over, however it ends. Bytes stand as escaped text without loss
-//! ([`escape`](super::transcript::escape)).
+//! ([`escape`]).
 
 use std::io;
 use std::time::Duration;

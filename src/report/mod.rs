@@ -18,7 +18,7 @@ pub mod transcript;
 mod tally;
 
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 
 /// What takes part in a run by listening.
 pub trait Report: Send {

@@ -261,7 +261,7 @@ fn played(reports: Vec<CaseReport>) -> Vec<Event> {
 }
 
 /// A whole run.
-pub(super) fn run() -> Vec<Event> {
+pub(crate) fn run() -> Vec<Event> {
     let reports = reports();
     let mut events = vec![planned(&reports)];
     events.extend(played(reports));
@@ -270,7 +270,7 @@ pub(super) fn run() -> Vec<Event> {
 }
 
 /// A run that ctrl-c ended after two of eight cases.
-pub(super) fn cut_short() -> Vec<Event> {
+pub(crate) fn cut_short() -> Vec<Event> {
     let mut reports = reports();
     let mut events = vec![planned(&reports)];
     reports.truncate(2);
@@ -286,14 +286,14 @@ pub(super) fn cut_short() -> Vec<Event> {
 }
 
 /// A run whose server did not start.
-pub(super) fn not_started() -> Vec<Event> {
+pub(crate) fn not_started() -> Vec<Event> {
     let reports = reports();
     let not_started = Some("`exampled` is not installed".to_owned());
     vec![planned(&reports), Event::Over(Summary { not_played: 8, not_started, ..Summary::default() })]
 }
 
 /// A run of one case that passes.
-pub(super) fn all_well() -> Vec<Event> {
+pub(crate) fn all_well() -> Vec<Event> {
     let reports = vec![pass(0)];
     let mut events = vec![planned(&reports)];
     events.extend(played(reports));
@@ -302,7 +302,7 @@ pub(super) fn all_well() -> Vec<Event> {
 }
 
 /// A run with each kind of event that a transcript can hold.
-pub(super) fn every_event() -> Vec<Event> {
+pub(crate) fn every_event() -> Vec<Event> {
     let peer = "[::1]:21".parse().unwrap();
     let odd: Vec<u8> = (0..=255).collect();
     let mut observer = Observer::new(vec![Content::Fill(9)]);

@@ -121,8 +121,8 @@ impl TerminalReport {
         };
         let session = self.plan.get(index).map_or(0, |case| case.roles.iter().map(|role| role.name.len()).max().unwrap_or(0));
         let lanes = Lanes::new(self.options.width.saturating_sub(prefix.len()), session, true);
-        let lines = transcript::rows(event).iter().flat_map(|row| lanes.draw(row)).collect::<Vec<_>>();
-        lines.into_iter().map(|line| format!("{}{line}", self.paint.dim(&prefix))).collect()
+        let prefix = self.paint.dim(&prefix);
+        transcript::rows(event).iter().flat_map(|row| lanes.draw(row)).map(|line| format!("{prefix}{line}")).collect()
     }
 
     fn finished(&self, report: &CaseReport) -> Vec<String> {

@@ -38,7 +38,7 @@ pub enum SelectError {
         nearest: Option<String>,
     },
     /// No such topic.
-    #[error("no case has the topic `{word}`{}; topics: {all}", hint(.nearest.as_deref()))]
+    #[error("no case has the topic `{word}`{}; topics: {}", hint(.nearest.as_deref()), if all.is_empty() { "none" } else { all.as_str() })]
     Topic {
         /// What was asked for.
         word: String,
@@ -120,8 +120,8 @@ fn check_words(suite: &Suite, selection: &Selection, ids: &[GlobMatcher], requir
 /// The case or scenario whose id is most like a wrong one.
 #[must_use]
 pub fn nearest_case(suite: &Suite, word: &str) -> Option<String> {
-    let files: Vec<&str> = suite.files().map(|file| file.scenario.id.as_str()).collect();
-    nearest(word, files.into_iter().chain(suite.cases().map(|case| case.id.as_str()))).map(str::to_owned)
+    let files = suite.files().map(|file| file.scenario.id.as_str());
+    nearest(word, files.chain(suite.cases().map(|case| case.id.as_str()))).map(str::to_owned)
 }
 
 fn globs(words: &[String]) -> Result<Vec<GlobMatcher>, SelectError> {

@@ -9,14 +9,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::requirement::Catalogue;
 use crate::scenario::diagnostic::Severity;
+use crate::scenario::lint::lint;
 use crate::scenario::model::{Case, Scenario, Source};
-use crate::scenario::{Diagnostic, expand, lint, parse_bytes};
+use crate::scenario::{Diagnostic, expand, parse_bytes};
 
 /// The scenarios of the project; read from the folder in a debug build.
 #[derive(rust_embed::RustEmbed)]
-#[folder = "$CARGO_MANIFEST_DIR/scenarios"]
-#[include = "*.ftp"]
+#[folder = "scenarios/"]
 #[allow_missing = true]
 struct BuiltIn;
 
@@ -172,7 +173,7 @@ pub fn file_id(id: &str) -> &str {
 }
 
 fn built_in_files() -> Vec<Raw> {
-    let mut names: Vec<String> = BuiltIn::iter().map(|name| name.replace('\\', "/")).collect();
+    let mut names: Vec<String> = BuiltIn::iter().filter(|name| name.ends_with(".ftp")).map(|name| name.replace('\\', "/")).collect();
     names.sort_unstable();
     names
         .into_iter()
@@ -261,8 +262,10 @@ fn read(file: Raw) -> Result<File, Problem> {
     let source = Arc::new(source);
     let wrong = |diagnostics| Problem { source: Arc::clone(&source), diagnostics };
     let scenario = parsed.map_err(wrong)?;
-    let cases: Vec<Arc<Case>> = expand(&scenario, &source).map_err(wrong)?.into_iter().map(Arc::new).collect();
-    let lints = lint(&scenario, &source);
+    let cases = expand(&scenario, &source).map_err(wrong)?;
+    let known: Vec<&str> = Catalogue::built_in().ids().collect();
+    let lints = lint(&scenario, &cases, &known);
+    let cases = cases.into_iter().map(Arc::new).collect();
     if lints.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
         return Err(wrong(lints));
     }

@@ -47,11 +47,12 @@ pub(super) fn closing(closing: &Closing<'_>) -> Vec<String> {
         lines.extend(remarks(closing));
     }
     lines.extend(verdicts(tally, *paint, closing.width));
-    let mut time = format!("{} in {}", cases(tally.all()), seconds(summary.duration));
-    if !closing.silence.is_zero() {
-        time.push_str(&format!("; {} of waiting for what never came, over all cases", seconds(closing.silence)));
-    }
-    lines.push(time);
+    let waited = if closing.silence.is_zero() {
+        String::new()
+    } else {
+        format!("; {} of waiting for what never came, over all cases", seconds(closing.silence))
+    };
+    lines.push(format!("{} in {}{waited}", cases(tally.all()), seconds(summary.duration)));
     let (verdict, meaning) = meaning(closing);
     lines.extend(wrap(&meaning, closing.width, 2, usize::MAX).iter().map(|line| paint.verdict(verdict, line)));
     lines

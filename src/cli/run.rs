@@ -1,0 +1,243 @@
+//! `ftpspec run`: its arguments, what they select, and the reports that they ask for.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::exit::Exit;
+use super::{Output, Wrong, split_paths, width};
+use crate::report::json::JsonReport;
+use crate::report::terminal::{Options, TerminalReport, Verbosity};
+use crate::report::{Report, Sink};
+use crate::requirement::{Level, nearest};
+use crate::run::select::{Selection, select};
+use crate::run::suite::Suite;
+
+/// The arguments of `run`.
+#[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "one a flag of the command line")]
+pub(super) struct Arguments {
+    /// Scenario files or directories (they add to the built-in suite and are played alone where no id is given), and ids or
+    /// globs of ids: `resume/cut`, `letters/*`, `login`.
+    #[arg(value_name = "PATH|ID")]
+    pub(super) what: Vec<String>,
+
+    /// The server: `libunftp` (in this process), `reference`, or a profile.
+    #[arg(long, value_name = "NAME", default_value = "libunftp")]
+    pub(super) server: String,
+
+    /// A variable of the server; may be given several times.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(super) set: Vec<(String, String)>,
+
+    /// Only cases of this topic, the first part of their ids; may be given several times.
+    #[arg(long, value_name = "TOPIC")]
+    pub(super) topic: Vec<String>,
+
+    /// Only cases that cite this requirement, or one that this glob fits; may be given several times.
+    #[arg(long, value_name = "ID")]
+    pub(super) requirement: Vec<String>,
+
+    /// Only cases that cite a requirement of this level; may be given several times.
+    #[arg(long, value_name = "LEVEL", value_parser = level)]
+    pub(super) level: Vec<Level>,
+
+    /// How many cases at once; by default as many as the server takes.
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) jobs: Option<u16>,
+
+    /// Play slow cases too.
+    #[arg(long)]
+    pub(super) slow: bool,
+
+    /// A deviation fails the run.
+    #[arg(long)]
+    pub(super) strict: bool,
+
+    /// Stop after so many cases that are not as expected.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) max_fail: Option<u32>,
+
+    /// Keep the directories that the server served.
+    #[arg(long)]
+    pub(super) keep: bool,
+
+    /// Makes everything that is drawn by lot the same again.
+    #[arg(long, value_name = "N")]
+    pub(super) seed: Option<u64>,
+
+    /// Play in an order that is drawn by lot; told in the usual order.
+    #[arg(long)]
+    pub(super) shuffle: bool,
+
+    /// Write a report to a file, `-` for standard output; may be given several times. Formats: json.
+    #[arg(long, value_name = "FORMAT=FILE")]
+    pub(super) report: Vec<ReportArgument>,
+
+    /// Show each transcript as it happens, and what passes.
+    #[arg(short, long, conflicts_with = "quiet")]
+    pub(super) verbose: bool,
+
+    /// One line for each case that is not as expected, and the totals.
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+
+    /// End the run after this time: `90s`, `10m`.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(super) deadline: Option<Duration>,
+}
+
+/// `--report FORMAT=FILE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ReportArgument {
+    format: Format,
+    /// `-` is standard output.
+    file: PathBuf,
+}
+
+/// A format that a report can be written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Json,
+}
+
+impl Format {
+    const ALL: [(&'static str, Self); 1] = [("json", Self::Json)];
+}
+
+impl FromStr for ReportArgument {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let formats = Format::ALL.map(|(name, _)| name).join(", ");
+        let (format, file) =
+            text.split_once('=').ok_or_else(|| format!("expected FORMAT=FILE, like `json=report.json`; formats: {formats}"))?;
+        if file.is_empty() {
+            return Err(format!("expected a file behind `{format}=`"));
+        }
+        match Format::ALL.into_iter().find(|(name, _)| *name == format) {
+            Some((_, format)) => Ok(Self { format, file: PathBuf::from(file) }),
+            None => Err(format!("there is no format `{format}`; formats: {formats}")),
+        }
+    }
+}
+
+/// Plays what the arguments select.
+pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Wrong> {
+    let (paths, selection) = arguments.selection();
+    let suite = Suite::load(&paths)?;
+    let cases = select(&suite, &selection)?;
+    let _reports = arguments.reports(output.color)?;
+    Err(Wrong::Usage(format!("this build has no player for the {} selected cases", cases.len())))
+}
+
+impl Arguments {
+    /// The path arguments, and what to choose.
+    pub(super) fn selection(&self) -> (Vec<PathBuf>, Selection) {
+        let (paths, ids) = split_paths(&self.what);
+        let selection = Selection {
+            ids,
+            topics: self.topic.clone(),
+            requirements: self.requirement.clone(),
+            levels: self.level.clone(),
+            paths: !paths.is_empty(),
+        };
+        (paths, selection)
+    }
+
+    /// The reports that are asked for, the terminal's first. Files are made now, so that a wrong path is told before the run.
+    pub(super) fn reports(&self, color: bool) -> Result<Vec<Box<dyn Report>>, Wrong> {
+        let to_stdout = self.report.iter().filter(|report| report.file.as_os_str() == "-").count();
+        if to_stdout > 1 {
+            return Err(Wrong::Usage("only one report can go to standard output".to_owned()));
+        }
+        // Standard output belongs to the report that asks for it.
+        let out: Box<dyn Write + Send> = if to_stdout == 0 { Box::new(io::stdout()) } else { Box::new(io::stderr()) };
+        let options = Options {
+            width: width(),
+            color: color && to_stdout == 0,
+            progress: to_stdout == 0 && io::stdout().is_terminal() && io::stderr().is_terminal(),
+            verbosity: match (self.quiet, self.verbose) {
+                (true, _) => Verbosity::Quiet,
+                (false, true) => Verbosity::Verbose,
+                (false, false) => Verbosity::Usual,
+            },
+            strict: self.strict,
+        };
+        let mut reports: Vec<Box<dyn Report>> = vec![Box::new(TerminalReport::new(out, options))];
+        for ReportArgument { format, file } in &self.report {
+            let sink = if file.as_os_str() == "-" {
+                Sink::Stream(Box::new(io::stdout()))
+            } else {
+                Sink::file(file).map_err(|error| Wrong::Usage(format!("cannot write the report {}: {error}", file.display())))?
+            };
+            reports.push(match format {
+                Format::Json => Box::new(JsonReport::new(sink)),
+            });
+        }
+        Ok(reports)
+    }
+}
+
+/// Reads `KEY=VALUE`.
+fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        Some(_) | None => Err("expected KEY=VALUE, like `broken=rest-off-by-one`".to_owned()),
+    }
+}
+
+/// Reads a level, in any case.
+pub(super) fn level(text: &str) -> Result<Level, String> {
+    Level::from_word(text).ok_or_else(|| {
+        let hint = nearest(text, Level::ALL.map(Level::word)).map_or_else(String::new, |word| format!("did you mean {word}? "));
+        format!("{hint}levels: {}", Level::ALL.map(Level::word).join(", "))
+    })
+}
+
+/// Reads `500ms`, `90s`, `10m`, `1h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "expected a number and a unit, ms, s, m or h: `90s`, `10m`".to_owned();
+    let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+    let (number, unit) = text.split_at(split);
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let millis = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err(wrong()),
+    };
+    match number.checked_mul(millis) {
+        Some(0) | None => Err("expected a time that can pass".to_owned()),
+        Some(millis) => Ok(Duration::from_millis(millis)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_read_or_told() {
+        let check =
+            |text: &str, expect: Result<u64, ()>| assert_eq!(duration(text).map(|time| time.as_millis() as u64).map_err(drop), expect);
+        check("90s", Ok(90_000));
+        check("500ms", Ok(500));
+        check("10m", Ok(600_000));
+        check("90", Err(()));
+        check("s", Err(()));
+        check("0s", Err(()));
+        check("99999999999999999999s", Err(()));
+        assert_eq!(level("must"), Ok(Level::Must));
+        assert_eq!(level("SHOUD").unwrap_err(), "did you mean SHOULD? levels: MUST, SECURITY, DEFACTO, SHOULD, MAY");
+        assert_eq!(key_value("a=b=c"), Ok(("a".to_owned(), "b=c".to_owned())));
+        assert!(key_value("=b").is_err() && key_value("ab").is_err());
+        assert_eq!("jsn=f".parse::<ReportArgument>().unwrap_err(), "there is no format `jsn`; formats: json");
+        assert!("json=".parse::<ReportArgument>().is_err() && "json".parse::<ReportArgument>().is_err());
+        assert_eq!("json=a=b".parse::<ReportArgument>().unwrap().file, PathBuf::from("a=b"));
+    }
+}
