@@ -163,7 +163,8 @@ mod tests {
 
     #[test]
     fn a_message_shows_the_line_and_what_would_be_right() {
-        let diagnostic = Diagnostic::error(Span { start: 4, end: 8 }, "unknown word `logn`").expected("a step").nearest("logn", ["login", "data"]);
+        let diagnostic =
+            Diagnostic::error(Span { start: 4, end: 8 }, "unknown word `logn`").expected("a step").nearest("logn", ["login", "data"]);
         insta::assert_snapshot!(diagnostic.render(&source(), false), @r"
         error: unknown word `logn`
          --> scenarios/a.ftp:2:1

@@ -14,4 +14,4 @@ pub use diagnostic::Diagnostic;
 pub use expand::expand;
 
 pub use parse::{parse, parse_bytes};
-
+pub use print::print;

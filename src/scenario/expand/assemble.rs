@@ -157,7 +157,8 @@ impl Assembler<'_> {
         }
         self.branches -= 1;
         if branches.len() < 2 {
-            self.error(head, "`together` with fewer than two branches").expected = Some("branches below it, each starting with `as NAME`".to_owned());
+            self.error(head, "`together` with fewer than two branches").expected =
+                Some("branches below it, each starting with `as NAME`".to_owned());
         }
         if self.peek().is_some_and(|line| line.kind == LineKind::Done && line.indent == level) {
             self.take();

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::model::{
-    Action, ArmPattern, Atom, Case, Channel, DiskCheck, Expect, Expression, FactCheck, FixtureFile, FixtureNode, Number, Pattern, Piece, Receive,
-    Span, StatePattern, Step, StepKind, Subject, Term, Text,
+    Action, ArmPattern, Atom, Case, Channel, DiskCheck, Expect, Expression, FactCheck, FixtureFile, FixtureNode, Number, Pattern, Piece,
+    Receive, Span, StatePattern, Step, StepKind, Subject, Term, Text,
 };
 use crate::scenario::parse::constant;
 
@@ -17,7 +17,15 @@ pub(super) fn names(case: &Case, diagnostics: &mut Vec<Diagnostic>) {
         }
     }
     for stage in &case.stages {
-        let mut scope = Scope { case, listeners: BTreeSet::new(), bound: BTreeSet::new(), data: false, listing: false, span: Span::default(), diagnostics };
+        let mut scope = Scope {
+            case,
+            listeners: BTreeSet::new(),
+            bound: BTreeSet::new(),
+            data: false,
+            listing: false,
+            span: Span::default(),
+            diagnostics,
+        };
         scope.steps(&stage.steps);
     }
 }
@@ -28,8 +36,14 @@ fn fixture(content: &Expression, diagnostics: &mut Vec<Diagnostic>) {
     for term in &content.0 {
         let wrong = match term {
             Term::File { .. } => true,
-            Term::Text(text) | Term::Lines { eol: text, .. } if text.0.iter().any(|piece| !matches!(piece, Piece::Literal(_) | Piece::Eol)) => true,
-            Term::Fill(number) | Term::Zeros(number) | Term::Bytes { size: number, .. } | Term::Lines { count: number, .. } => capture(number),
+            Term::Text(text) | Term::Lines { eol: text, .. }
+                if text.0.iter().any(|piece| !matches!(piece, Piece::Literal(_) | Piece::Eol)) =>
+            {
+                true
+            }
+            Term::Fill(number) | Term::Zeros(number) | Term::Bytes { size: number, .. } | Term::Lines { count: number, .. } => {
+                capture(number)
+            }
             Term::Text(_) | Term::Hex(_) => false,
         };
         if wrong {
@@ -198,7 +212,8 @@ impl<'a> Scope<'a, '_> {
     fn role(&mut self, name: &str) {
         let roles: Vec<&str> = self.case.roles.iter().map(|role| role.name.as_str()).collect();
         if !roles.contains(&name) {
-            let diagnostic = Diagnostic::error(self.span, format!("no role `{name}`")).expected("a role of `[accounts]`").nearest(name, roles);
+            let diagnostic =
+                Diagnostic::error(self.span, format!("no role `{name}`")).expected("a role of `[accounts]`").nearest(name, roles);
             self.diagnostics.push(diagnostic);
         }
     }
@@ -244,7 +259,9 @@ impl<'a> Scope<'a, '_> {
         for piece in &text.0 {
             match piece {
                 Piece::Capture { name, .. } => self.known(name),
-                Piece::Wild => self.error("`{..}` where nothing is expected").help = Some("`{..}` stands in the texts of `S>` and `fact`".to_owned()),
+                Piece::Wild => {
+                    self.error("`{..}` where nothing is expected").help = Some("`{..}` stands in the texts of `S>` and `fact`".to_owned())
+                }
                 Piece::Literal(_) | Piece::Eol => {}
             }
         }

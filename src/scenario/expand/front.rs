@@ -155,7 +155,9 @@ impl FileReader<'_> {
         let expression = match kind {
             FileKind::Directory => return Some(FixtureNode::Directory),
             FileKind::Link(target) => return Some(FixtureNode::Link(self.values.fill(target, self.span, diagnostics).into_bytes())),
-            FileKind::Text(text) => self.read(text, |text| parse::front_text(text).map(|text| Expression(vec![Term::Text(text)])), diagnostics),
+            FileKind::Text(text) => {
+                self.read(text, |text| parse::front_text(text).map(|text| Expression(vec![Term::Text(text)])), diagnostics)
+            }
             FileKind::Expression(text) => self.read(text, parse::front_expression, diagnostics),
             FileKind::Bytes(bytes) => Some(Expression(vec![Term::Hex(bytes.clone())])),
             FileKind::Hole(size) => self.read(size, parse::front_size, diagnostics).map(|size| Expression(vec![Term::Zeros(number(size))])),

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use super::diagnostic::Diagnostic;
 use super::model::{Case, Scenario, Source};
 
-pub use front::letter_set;
 pub(super) use check::expression_size;
+pub use front::letter_set;
 
 /// The cases of a scenario, in the order of its rows.
 ///

@@ -79,7 +79,10 @@ pub(super) fn check_blocks(scenario: &Scenario, diagnostics: &mut Vec<Diagnostic
     }
     for name in picked {
         if !name.is_empty() && !blocks.iter().any(|(block, _)| *block == name) {
-            diagnostics.push(Diagnostic::error(Span::default(), format!("no block `{name}`, which a row's `steps` picks")).nearest(name, blocks.iter().map(|(block, _)| *block)));
+            diagnostics.push(
+                Diagnostic::error(Span::default(), format!("no block `{name}`, which a row's `steps` picks"))
+                    .nearest(name, blocks.iter().map(|(block, _)| *block)),
+            );
         }
     }
 }

@@ -7,10 +7,60 @@ use crate::scenario::model::{Atom, DiskCheck, Expression, Number, Piece, Sign, S
 
 /// Words that mean something where a file could stand.
 pub(in crate::scenario) const RESERVED: &[&str] = &[
-    "absent", "abort", "alive", "as", "block", "bytes", "close", "connect", "control", "cut", "data", "deviation", "dir", "disk", "done", "end",
-    "entries", "fact", "fail", "file", "fill", "flush", "half-close", "idle", "in", "info", "lines", "listen", "listener", "listing", "login",
-    "match", "mode", "mtime", "of", "on", "pass", "prefix", "present", "reply", "split", "stall", "sync", "tls", "together", "touched", "unchanged",
-    "until", "untouched", "with", "within", "without", "wellformed", "zeros",
+    "absent",
+    "abort",
+    "alive",
+    "as",
+    "block",
+    "bytes",
+    "close",
+    "connect",
+    "control",
+    "cut",
+    "data",
+    "deviation",
+    "dir",
+    "disk",
+    "done",
+    "end",
+    "entries",
+    "fact",
+    "fail",
+    "file",
+    "fill",
+    "flush",
+    "half-close",
+    "idle",
+    "in",
+    "info",
+    "lines",
+    "listen",
+    "listener",
+    "listing",
+    "login",
+    "match",
+    "mode",
+    "mtime",
+    "of",
+    "on",
+    "pass",
+    "prefix",
+    "present",
+    "reply",
+    "split",
+    "stall",
+    "sync",
+    "tls",
+    "together",
+    "touched",
+    "unchanged",
+    "until",
+    "untouched",
+    "with",
+    "within",
+    "without",
+    "wellformed",
+    "zeros",
 ];
 
 /// Whether a file's name can stand without quotes.
@@ -30,7 +80,9 @@ pub(super) fn path(cursor: &mut Cursor<'_>) -> Read<Text> {
     }
     let word = cursor.peek_word();
     if !is_bare(word) {
-        return Err(cursor.unexpected("a path").help("a path that is a word of the notation, a number, or has other characters stands in quotes"));
+        return Err(cursor
+            .unexpected("a path")
+            .help("a path that is a word of the notation, a number, or has other characters stands in quotes"));
     }
     Ok(Text(vec![Piece::Literal(cursor.word().as_bytes().to_vec())]))
 }
@@ -46,7 +98,10 @@ pub(super) fn expression(cursor: &mut Cursor<'_>) -> Read<Expression> {
 
 pub(super) fn starts_term(cursor: &Cursor<'_>) -> bool {
     let word = cursor.peek_word();
-    cursor.rest().starts_with('"') || cursor.rest().starts_with("x\"") || is_bare(word) || matches!(word, "fill" | "zeros" | "bytes" | "lines" | "file")
+    cursor.rest().starts_with('"')
+        || cursor.rest().starts_with("x\"")
+        || is_bare(word)
+        || matches!(word, "fill" | "zeros" | "bytes" | "lines" | "file")
 }
 
 fn term(cursor: &mut Cursor<'_>) -> Read<Term> {
@@ -203,7 +258,8 @@ pub(in crate::scenario) fn time(word: &str) -> Option<i64> {
         return None;
     }
     let part = |from: usize, to: usize| word[from..to].parse::<i8>().ok();
-    let date = jiff::civil::DateTime::new(word[..4].parse().ok()?, part(4, 6)?, part(6, 8)?, part(8, 10)?, part(10, 12)?, part(12, 14)?, 0).ok()?;
+    let date = jiff::civil::DateTime::new(word[..4].parse().ok()?, part(4, 6)?, part(6, 8)?, part(8, 10)?, part(10, 12)?, part(12, 14)?, 0)
+        .ok()?;
     jiff::tz::TimeZone::UTC.to_timestamp(date).ok().map(jiff::Timestamp::as_second)
 }
 

@@ -10,7 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::front_comment::{Comment, comments};
-use super::front_file::file_spec;
+use super::front_file::{file_spec, path_key};
 use super::lexer::{is_name, shorten};
 use crate::scenario::diagnostic::{DIAGNOSTICS_MAX, Diagnostic};
 use crate::scenario::model::{AccountSpec, Front, Row, Settings, Span};
@@ -124,8 +124,8 @@ impl Reader {
                 }
                 "files" => {
                     for file in self.table(entry.value) {
-                        self.place(file.at.clone(), format!("files.{}", file.key));
                         let (name, spec) = file_spec(self, &file);
+                        self.place(file.at.clone(), format!("files.{}", path_key(&name)));
                         if front.files.iter().any(|(known, _)| *known == name) {
                             self.error(file.at, "this file is there twice");
                         }
@@ -138,7 +138,8 @@ impl Reader {
             }
         }
         if complete && !table.contains_key("title") {
-            self.error(0..0, "the front matter has no title").expected = Some("`title = \"..\"`, what a server that passes does".to_owned());
+            self.error(0..0, "the front matter has no title").expected =
+                Some("`title = \"..\"`, what a server that passes does".to_owned());
         }
     }
 
@@ -246,14 +247,15 @@ impl Reader {
             if entry.key == "name" {
                 let fits = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '+' | '-'));
                 if !fits && entry.value.get_ref().is_str() {
-                    self.error(entry.value.span(), "this cannot be a row's name").expected = Some("letters, digits, `.`, `_`, `+`, `-`".to_owned());
+                    self.error(entry.value.span(), "this cannot be a row's name").expected =
+                        Some("letters, digits, `.`, `_`, `+`, `-`".to_owned());
                 }
                 row.name = text;
             } else if is_name(entry.key) && entry.key != "eol" {
                 row.columns.insert(entry.key.to_owned(), text);
             } else {
-                self.error(entry.at, "this cannot be a column's name")
-                    .expected = Some("a letter, then letters, digits, `_`, `-`; `eol` has a meaning of its own".to_owned());
+                self.error(entry.at, "this cannot be a column's name").expected =
+                    Some("a letter, then letters, digits, `_`, `-`; `eol` has a meaning of its own".to_owned());
             }
         }
         if !table.contains_key("name") {

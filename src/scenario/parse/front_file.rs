@@ -9,6 +9,19 @@ use crate::scenario::model::{FileKind, FileSpec};
 
 const KEYS: &[&str] = &["text", "bytes", "content", "size", "seed", "hole", "dir", "link", "mtime", "mode"];
 
+/// A path as the key of `[files]`: `%`, control characters and what is no UTF-8 are percent-encoded.
+pub(in crate::scenario) fn path_key(path: &[u8]) -> String {
+    let mut key = String::new();
+    let encode = |bytes: &[u8], key: &mut String| bytes.iter().for_each(|byte| key.push_str(percent_encoding::percent_encode_byte(*byte)));
+    for chunk in path.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if c == '%' || c.is_control() { encode(c.encode_utf8(&mut [0; 4]).as_bytes(), &mut key) } else { key.push(c) }
+        }
+        encode(chunk.invalid(), &mut key);
+    }
+    key
+}
+
 /// The path, percent-decoded, and what is there.
 pub(super) fn file_spec(reader: &mut Reader, file: &Entry<'_>) -> (Vec<u8>, FileSpec) {
     let name: Vec<u8> = percent_decode_str(file.key).collect();

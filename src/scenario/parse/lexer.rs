@@ -194,7 +194,8 @@ impl<'a> Cursor<'a> {
                 Some('\\') => self.escape(here, &mut text)?,
                 Some(c @ ('{' | '}')) => self.brace(here, c, &mut text)?,
                 Some(c) if c.is_control() => {
-                    return Err(Diagnostic::error(self.span_from(here), "a control character in a string").expected("an escape such as `\\r` or `\\x1b`"));
+                    return Err(Diagnostic::error(self.span_from(here), "a control character in a string")
+                        .expected("an escape such as `\\r` or `\\x1b`"));
                 }
                 Some(c) => text.char(c),
             }
@@ -222,11 +223,16 @@ impl<'a> Cursor<'a> {
             Some('"') => b'"',
             Some('x') => {
                 let hex = self.rest().get(..2).and_then(|hex| u8::from_str_radix(hex, 16).ok().filter(|_| !hex.starts_with('+')));
-                let byte = hex.ok_or_else(|| Diagnostic::error(self.span_from(start), "unknown escape").expected("`\\x` and two hexadecimal digits"))?;
+                let byte = hex.ok_or_else(|| {
+                    Diagnostic::error(self.span_from(start), "unknown escape").expected("`\\x` and two hexadecimal digits")
+                })?;
                 self.at += 2;
                 byte
             }
-            _ => return Err(Diagnostic::error(self.span_from(start), "unknown escape").expected("`\\r`, `\\n`, `\\t`, `\\0`, `\\\\`, `\\\"` or `\\xff`")),
+            _ => {
+                return Err(Diagnostic::error(self.span_from(start), "unknown escape")
+                    .expected("`\\r`, `\\n`, `\\t`, `\\0`, `\\\\`, `\\\"` or `\\xff`"));
+            }
         };
         text.byte(byte);
         Ok(())
@@ -239,7 +245,9 @@ impl<'a> Cursor<'a> {
             text.char(brace);
             return Ok(());
         }
-        let wrong = |cursor: &Self, message: &str| Diagnostic::error(cursor.span_from(start), message).help("a brace itself is written twice: `{{` and `}}`");
+        let wrong = |cursor: &Self, message: &str| {
+            Diagnostic::error(cursor.span_from(start), message).help("a brace itself is written twice: `{{` and `}}`")
+        };
         if brace == '}' {
             return Err(wrong(self, "a `}` without its `{`"));
         }
@@ -265,7 +273,8 @@ impl<'a> Cursor<'a> {
                 None => return Ok(text.finish()),
                 Some(c @ ('{' | '}')) => self.brace(here, c, &mut text)?,
                 Some(c) if c.is_control() && c != '\t' && !controls => {
-                    return Err(Diagnostic::error(self.span_from(here), "a control character in a verbatim line").help("write the line in quotes: `C> \"NOOP\\x00\"`"));
+                    return Err(Diagnostic::error(self.span_from(here), "a control character in a verbatim line")
+                        .help("write the line in quotes: `C> \"NOOP\\x00\"`"));
                 }
                 Some(c) => text.char(c),
             }
@@ -282,8 +291,9 @@ impl<'a> Cursor<'a> {
             return Err(Diagnostic::error(self.span_from(start), "this string does not end").expected("`\"`"));
         };
         self.at += end + 1;
-        let bytes = hex(&digits[..end])
-            .ok_or_else(|| Diagnostic::error(self.span_from(start), "these are no bytes").expected("pairs of hexadecimal digits: `x\"0d0a ff\"`"))?;
+        let bytes = hex(&digits[..end]).ok_or_else(|| {
+            Diagnostic::error(self.span_from(start), "these are no bytes").expected("pairs of hexadecimal digits: `x\"0d0a ff\"`")
+        })?;
         self.blanks();
         Ok(bytes)
     }
@@ -307,8 +317,11 @@ fn place(inner: &str) -> Option<Piece> {
 
 /// Pairs of hexadecimal digits, blanks between them aside.
 pub(in crate::scenario) fn hex(digits: &str) -> Option<Vec<u8>> {
-    let nibbles: Option<Vec<u8>> =
-        digits.bytes().filter(|byte| *byte != b' ').map(|byte| char::from(byte).to_digit(16).and_then(|nibble| u8::try_from(nibble).ok())).collect();
+    let nibbles: Option<Vec<u8>> = digits
+        .bytes()
+        .filter(|byte| *byte != b' ')
+        .map(|byte| char::from(byte).to_digit(16).and_then(|nibble| u8::try_from(nibble).ok()))
+        .collect();
     let nibbles = nibbles.filter(|nibbles| nibbles.len() % 2 == 0)?;
     Some(nibbles.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }
@@ -405,7 +418,8 @@ mod tests {
 
     #[test]
     fn durations_have_a_unit() {
-        let check = |text, expect: Option<u64>| assert_eq!(Cursor::new(text, 0).duration().ok(), expect.map(Duration::from_millis), "{text}");
+        let check =
+            |text, expect: Option<u64>| assert_eq!(Cursor::new(text, 0).duration().ok(), expect.map(Duration::from_millis), "{text}");
         check("500ms", Some(500));
         check("5s", Some(5000));
         check("2m", Some(120_000));

@@ -79,7 +79,9 @@ fn cites(cursor: &mut Cursor<'_>, kind: &LineKind) -> Read<Vec<String>> {
     while !cursor.rest().starts_with(']') {
         let word = cursor.peek_word();
         if !is_id(word) {
-            return Err(cursor.unexpected("the id of a requirement, or `]`").help("ids stand one behind the other with blanks: `[959-5.4-codes-retr 3659-5.3-rest-350]`"));
+            return Err(cursor
+                .unexpected("the id of a requirement, or `]`")
+                .help("ids stand one behind the other with blanks: `[959-5.4-codes-retr 3659-5.3-rest-350]`"));
         }
         ids.push(cursor.word().to_owned());
     }
@@ -88,7 +90,8 @@ fn cites(cursor: &mut Cursor<'_>, kind: &LineKind) -> Read<Vec<String>> {
         return Err(Diagnostic::error(cursor.span_from(start), "empty citations").expected("the id of a requirement"));
     }
     if !is_judged(kind) {
-        return Err(Diagnostic::error(cursor.span_from(start), "this line demands nothing of the server").help("cite the requirement on the expectation behind it"));
+        return Err(Diagnostic::error(cursor.span_from(start), "this line demands nothing of the server")
+            .help("cite the requirement on the expectation behind it"));
     }
     Ok(ids)
 }
@@ -172,7 +175,9 @@ fn split_cites(words: &Normalized) -> (String, Vec<String>) {
     let Some(at) = words.bracket.filter(|_| words.text.ends_with(']')) else { return whole() };
     let inner = &words.text[at + 1..words.text.len() - 1];
     let is_cite = |word: &str| {
-        word.chars().all(|c| is_word_char(c) || c == '{' || c == '}') && (word.starts_with('{') || word.contains('-')) && !word.contains("{{")
+        word.chars().all(|c| is_word_char(c) || c == '{' || c == '}')
+            && (word.starts_with('{') || word.contains('-'))
+            && !word.contains("{{")
     };
     let ids: Vec<&str> = inner.split(' ').filter(|word| !word.is_empty()).collect();
     if ids.is_empty() || !ids.iter().all(|id| is_cite(id)) {
@@ -230,7 +235,11 @@ pub(in crate::scenario) fn fill_line<'v>(text: &str, value: impl Fn(&str) -> Opt
         let Some(value) = value(name) else { return };
         quoted.pass(&text[from..range.start]);
         out.push_str(&text[from..range.start]);
-        if quoted.inside { escape_into(value, &mut out) } else { out.push_str(value) }
+        if quoted.inside {
+            escape_into(value, &mut out)
+        } else {
+            out.push_str(value)
+        }
         from = range.end;
     });
     out.push_str(&text[from..]);
@@ -284,7 +293,10 @@ mod tests {
     fn check(text: &str, expect: (&str, &[&str], Option<&str>)) {
         let line = line(text, 0, &columns()).unwrap();
         let LineKind::Template(got) = &line.kind else { panic!("{text} is no template: {line:?}") };
-        assert_eq!((got.as_str(), line.cites.iter().map(String::as_str).collect::<Vec<_>>(), line.comment.as_deref()), (expect.0, expect.1.to_vec(), expect.2));
+        assert_eq!(
+            (got.as_str(), line.cites.iter().map(String::as_str).collect::<Vec<_>>(), line.comment.as_deref()),
+            (expect.0, expect.1.to_vec(), expect.2)
+        );
     }
 
     #[test]

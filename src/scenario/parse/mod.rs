@@ -15,11 +15,11 @@ mod step;
 use super::diagnostic::{DIAGNOSTICS_MAX, Diagnostic};
 use super::model::{Line, Scenario, Source, Span};
 
-pub(super) use content::{RESERVED, constant, is_bare, mode, time};
+pub(super) use content::{constant, is_bare, mode, time};
 pub(super) use front::places as front_places;
-pub(super) use lexer::{is_name, literal};
+pub(super) use front_file::path_key;
+pub(super) use lexer::literal;
 pub(super) use line::{Columns, fill, fill_line, is_id, is_verbatim, line};
-pub(super) use reply::is_code;
 pub(super) use step::{front_duration, front_expression, front_size, front_text};
 
 /// The line before and behind the front matter.

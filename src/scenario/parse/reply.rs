@@ -6,7 +6,9 @@ use crate::scenario::model::{CodePattern, Expect, Pattern, Sequence, SequenceIte
 
 /// Whether a word is a code: `550`, `5xx`.
 pub(in crate::scenario) fn is_code(word: &str) -> bool {
-    word.len() == 3 && word.starts_with(|c: char| c.is_ascii_digit()) && (&word[1..] == "xx" || word.bytes().all(|byte| byte.is_ascii_digit()))
+    word.len() == 3
+        && word.starts_with(|c: char| c.is_ascii_digit())
+        && (&word[1..] == "xx" || word.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// All behind `S>`, citations aside.
@@ -53,7 +55,9 @@ fn sequence(cursor: &mut Cursor<'_>) -> Read<Sequence> {
         items.push(item(cursor)?);
     }
     if let Some(SequenceItem::Optional(_)) = items.last() {
-        return Err(cursor.unexpected("`,` and the reply that ends the sequence").help("a reply in brackets may be missing; what comes behind it can't"));
+        return Err(cursor
+            .unexpected("`,` and the reply that ends the sequence")
+            .help("a reply in brackets may be missing; what comes behind it can't"));
     }
     if items.iter().rev().skip(1).any(|item| *item == SequenceItem::End) {
         return Err(cursor.unexpected("nothing behind `end`").help("no reply comes behind the end of the connection"));
@@ -85,7 +89,9 @@ fn code(cursor: &mut Cursor<'_>) -> Read<CodePattern> {
     }
     let first = word.as_bytes()[0] - b'0';
     if !(1..=5).contains(&first) {
-        return Err(Diagnostic::error(cursor.span_here(), format!("no reply has the code `{word}`")).expected("100 to 599, RFC 959 section 4.2.1"));
+        return Err(
+            Diagnostic::error(cursor.span_here(), format!("no reply has the code `{word}`")).expected("100 to 599, RFC 959 section 4.2.1")
+        );
     }
     let pattern = match word.parse() {
         Ok(code) if exact => CodePattern::Exact(code),

@@ -5,18 +5,44 @@
 use std::net::IpAddr;
 
 use super::content::{disk_check, expression, path, starts_term, state};
-use super::lexer::{Cursor, Read, literal, shorten};
+use super::lexer::{Cursor, Read, shorten};
 use super::reply::{expect, is_code, pattern, starts_pattern};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::model::{
-    Abort, Action, ArmHead, ArmOutcome, ArmPattern, Channel, EntriesCheck, FactCheck, LineKind, Pattern, Piece, Receive, Send, SendForm, Subject,
-    Text, Way,
+    Abort, Action, ArmHead, ArmOutcome, ArmPattern, Channel, EntriesCheck, FactCheck, LineKind, Pattern, Piece, Receive, Send, SendForm,
+    Subject, Text, Way,
 };
 
 /// The words that start a line.
 const STEPS: &[&str] = &[
-    "C>", "S>", "C>>", "S>>", "connect", "login", "as", "flush", "data", "cut", "close", "half-close", "stall", "abort", "listen", "listener", "disk",
-    "fact", "entries", "tls", "alive", "sync", "match", "together", "done", "control", "until", "block",
+    "C>",
+    "S>",
+    "C>>",
+    "S>>",
+    "connect",
+    "login",
+    "as",
+    "flush",
+    "data",
+    "cut",
+    "close",
+    "half-close",
+    "stall",
+    "abort",
+    "listen",
+    "listener",
+    "disk",
+    "fact",
+    "entries",
+    "tls",
+    "alive",
+    "sync",
+    "match",
+    "together",
+    "done",
+    "control",
+    "until",
+    "block",
 ];
 
 /// What stands on a line.
@@ -148,7 +174,11 @@ fn data(cursor: &mut Cursor<'_>) -> Read<Action> {
         "port" => Some(Way::Port),
         "eprt" => Some(Way::Eprt),
         "" | "idle" => None,
-        word => return Err(cursor.unexpected("`pasv`, `epsv`, `port`, `eprt` or `idle`").nearest(word, ["pasv", "epsv", "port", "eprt", "idle"])),
+        word => {
+            return Err(cursor
+                .unexpected("`pasv`, `epsv`, `port`, `eprt` or `idle`")
+                .nearest(word, ["pasv", "epsv", "port", "eprt", "idle"]));
+        }
     };
     if way.is_some() {
         cursor.word();
@@ -185,8 +215,9 @@ fn listen(cursor: &mut Cursor<'_>) -> Read<Action> {
     let word = &rest[..rest.find([' ', '\t']).unwrap_or(rest.len())];
     let start = cursor.at();
     cursor.skip(word.len());
-    let address: IpAddr =
-        word.parse().map_err(|_| Diagnostic::error(cursor.span_from(start), "this is no address").expected("a literal IP address: `127.0.0.2`, `::1`"))?;
+    let address: IpAddr = word.parse().map_err(|_| {
+        Diagnostic::error(cursor.span_from(start), "this is no address").expected("a literal IP address: `127.0.0.2`, `::1`")
+    })?;
     Ok(Action::Listen { name, address: address.to_string() })
 }
 
@@ -307,7 +338,9 @@ fn arm(cursor: &mut Cursor<'_>) -> Read<ArmHead> {
     cursor.demand("->")?;
     let word = cursor.peek_word();
     if !["pass", "info", "deviation", "fail"].contains(&word) {
-        return Err(cursor.unexpected("`pass`, `info \"..\"`, `deviation \"..\"` or `fail \"..\"`").nearest(word, ["pass", "info", "deviation", "fail"]));
+        return Err(cursor
+            .unexpected("`pass`, `info \"..\"`, `deviation \"..\"` or `fail \"..\"`")
+            .nearest(word, ["pass", "info", "deviation", "fail"]));
     }
     cursor.word();
     let outcome = match word {
@@ -369,9 +402,9 @@ fn whole<T>(text: &str, read: impl FnOnce(&mut Cursor<'_>) -> Read<T>) -> Read<T
     if cursor.rest().is_empty() { Ok(value) } else { Err(cursor.unexpected("the end")) }
 }
 
-/// A file's name without places, as a literal text.
 #[cfg(test)]
 mod tests {
+    use super::super::lexer::literal;
     use super::*;
 
     fn check(line: &str, message: &str, expected: &str) {
