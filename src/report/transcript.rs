@@ -16,6 +16,8 @@ const REPLY_TAIL: usize = 4;
 const PREVIEW: usize = 24;
 /// Screen lines that one line of a lane may take.
 const WRAPPED: usize = 6;
+/// Columns of the left lane at most: the right one stays in sight on a wide screen.
+const CONTROL_MAX: usize = 84;
 /// Columns of the time.
 const TIME: usize = 8;
 
@@ -233,7 +235,7 @@ impl Lanes {
         let used = TIME + 2 + if session == 0 { 0 } else { session + 2 };
         let rest = width.saturating_sub(used).max(40);
         if with_data {
-            let control = (rest - 3) * 3 / 5;
+            let control = ((rest - 3) * 3 / 5).min(CONTROL_MAX);
             Self { session, control, data: rest - 3 - control }
         } else {
             Self { session, control: rest, data: 0 }
