@@ -302,8 +302,15 @@ impl<'a> Judge<'a> {
             Some(Heard::Nothing) | None if expect.within.is_some() => Facet::Timing,
             Some(Heard::End | Heard::Nothing) | None => Facet::Liveness,
         };
-        let verdict = self.broken(&step.cites);
-        self.find(step, facet, verdict, &describe::expect(expect), describe::all(heard));
+        self.unheard(step, facet, describe::expect(expect), heard)
+    }
+
+    /// A reply that is another than demanded, or is none. A connection that is lost or has fallen silent speaks about the
+    /// last step that cites something: what that step asked for cost the session.
+    fn unheard(&mut self, step: &Step, facet: Facet, expected: String, heard: &[Heard<'_>]) -> Flow {
+        let cites = if facet == Facet::Liveness { self.inherited(step) } else { step.cites.clone() };
+        let verdict = self.broken(&cites);
+        self.write(step.id, Verdictless { facet, verdict, expected, seen: describe::all(heard), cites: &cites, span: step.span });
         Flow::Stop
     }
 
@@ -334,8 +341,11 @@ impl<'a> Judge<'a> {
             _ => None,
         });
         if let Some(seen) = failed {
-            let verdict = self.broken(&step.cites);
-            self.find(step, Facet::Liveness, verdict, "a connection", seen);
+            let cites = self.inherited(step);
+            let verdict = self.broken(&cites);
+            let found =
+                Verdictless { facet: Facet::Liveness, verdict, expected: "a connection".into(), seen, cites: &cites, span: step.span };
+            self.write(step.id, found);
             return Flow::Stop;
         }
         let greeting = reply::heard(events);
@@ -352,9 +362,6 @@ impl<'a> Judge<'a> {
 
     /// A step that stands for some commands of the harness's own, the last of which must be answered like this.
     fn sequence(&mut self, step: &Step, events: &[Event], facet: Facet, expected: &str, good: impl Fn(u16) -> bool) -> Flow {
-        if self.connected(step, &[]) == Flow::Stop {
-            return Flow::Stop;
-        }
         if events.iter().any(|event| matches!(event.what, What::ConnectFailed { .. } | What::SendFailed { .. })) {
             return self.connected(step, events);
         }
@@ -362,10 +369,8 @@ impl<'a> Judge<'a> {
         match heard.last() {
             Some(Heard::Reply(reply)) if reply.code.is_some_and(&good) => Flow::Go,
             last => {
-                let verdict = self.broken(&step.cites);
                 let facet = if matches!(last, Some(Heard::Reply(_))) { facet } else { Facet::Liveness };
-                self.find(step, facet, verdict, expected, describe::all(&heard));
-                Flow::Stop
+                self.unheard(step, facet, expected.to_owned(), &heard)
             }
         }
     }

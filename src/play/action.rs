@@ -122,7 +122,7 @@ impl Player<'_, '_> {
 
     async fn login(&self, branch: &mut Branch, id: usize, role: &str) {
         let place = self.case.roles.iter().position(|known| known.name == role);
-        let Some(account) = place.map(|place| &self.ground.stages[branch.stage][place]) else {
+        let Some(account) = place.map(|place| branch.ground.accounts[place].clone()) else {
             self.record.event(id, &branch.session().name, What::Trouble(format!("no role {role}")));
             return;
         };
@@ -227,11 +227,11 @@ impl Player<'_, '_> {
             Ok(resolved) => resolved,
             Err(unresolved) => return self.trouble(branch, step.id, &unresolved),
         };
-        let root = self.root(branch);
+        let (root, disk) = (root(branch), Arc::clone(&branch.ground.disk));
         let looked = until_stable(
             self.options.reply,
             || {
-                let (disk, root, path, contents) = (Arc::clone(&self.ground.disk), root.clone(), path.clone(), contents.clone());
+                let (disk, root, path, contents) = (Arc::clone(&disk), root.clone(), path.clone(), contents.clone());
                 blocking(move || disk.look(&root, &path, &contents))
             },
             |state: &DiskState| self.record.judge(|judge| judge.disk_fits(step, state)),
@@ -245,12 +245,12 @@ impl Player<'_, '_> {
     }
 
     async fn unchanged(&self, branch: &mut Branch, id: usize) {
-        let roots = super::roots(&self.ground.stages[branch.stage]);
+        let (roots, disk) = (super::roots(&branch.ground.accounts), Arc::clone(&branch.ground.disk));
         let before = Arc::clone(&branch.before);
         let looked = until_stable(
             self.options.reply,
             || {
-                let (disk, roots, before) = (Arc::clone(&self.ground.disk), roots.clone(), Arc::clone(&before));
+                let (disk, roots, before) = (Arc::clone(&disk), roots.clone(), Arc::clone(&before));
                 blocking(move || {
                     let after: Vec<Snapshot> = roots.iter().map(|root| disk.snapshot(root)).collect::<Result<_, _>>()?;
                     Ok(before.iter().zip(&after).flat_map(|(before, after)| before.changes(after)).collect::<Vec<_>>())
@@ -264,11 +264,6 @@ impl Player<'_, '_> {
             Ok(changes) => self.record.event(id, name, What::Changes(changes)),
             Err(error) => self.record.event(id, name, What::Trouble(format!("the disk could not be looked at: {error}"))),
         }
-    }
-
-    /// The root of the roles that share one: the first role's, in the order of the file.
-    fn root(&self, branch: &Branch) -> String {
-        self.ground.stages[branch.stage].first().map(|account| account.root.clone()).unwrap_or_default()
     }
 
     /// NOOP is answered, and nothing else is: a 2xx other than 200 could be left over from before, so a second one tells.
@@ -323,6 +318,11 @@ impl Player<'_, '_> {
     fn trouble(&self, branch: &mut Branch, id: usize, unresolved: &Unresolved) {
         self.record.event(id, &branch.session().name, What::Trouble(unresolved.to_string()));
     }
+}
+
+/// The root of the roles that share one: the first role's, in the order of the file.
+fn root(branch: &Branch) -> String {
+    branch.ground.accounts.first().map(|account| account.root.clone()).unwrap_or_default()
 }
 
 /// Looks again and again until what is seen is good, or has been the same for [`STABLE`], or the deadline has passed.

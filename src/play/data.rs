@@ -61,7 +61,7 @@ impl Session {
         if !matches!(reply.code, Some(227 | 229)) {
             return;
         }
-        let Some(passive) = passive_address(&reply, player.ground.address) else {
+        let Some(passive) = passive_address(&reply, self.address) else {
             let reason = format!("no address in the reply: {}", reply.text().escape_ascii());
             player.record.event(step, &self.name, What::DataFailed { reason });
             return;
@@ -75,7 +75,7 @@ impl Session {
     }
 
     async fn active(&mut self, player: &Player<'_, '_>, step: usize, way: Way) {
-        let listener = match Listener::bind(player.ground.address.ip(), player.small_buffers) {
+        let listener = match Listener::bind(self.address.ip(), player.small_buffers) {
             Ok(listener) => listener,
             Err(error) => return player.record.event(step, &self.name, What::Trouble(error.to_string())),
         };

@@ -27,17 +27,15 @@ pub use record::Live;
 use record::Record;
 use session::Session;
 
-/// The server and the ground that a case is played on.
+/// The server and the ground that a stage of a case is played on.
 #[derive(Clone)]
 pub struct Ground {
     /// Where the server listens.
     pub address: SocketAddr,
     /// Its files.
     pub disk: Arc<dyn Disk>,
-    /// For each stage of the case the accounts of its roles, in the order of the roles.
-    pub stages: Vec<Vec<Account>>,
-    /// The line end of its text files.
-    pub eol: &'static [u8],
+    /// The accounts of the case's roles, in the order of the roles.
+    pub accounts: Vec<Account>,
 }
 
 /// How a case is played.
@@ -45,6 +43,8 @@ pub struct Ground {
 pub struct Options {
     /// How `data` opens where the scenario does not pin it.
     pub way: Way,
+    /// The line end of the server's text files.
+    pub eol: &'static [u8],
     /// How long a reply, or progress of a transfer, may take.
     pub reply: Duration,
     /// How long the whole case may take.
@@ -66,16 +66,16 @@ pub struct Played {
     pub duration: Duration,
 }
 
-/// Plays a case.
-pub async fn play(case: &Case, ground: &Ground, options: &Options) -> Played {
-    let bindings = match Bindings::new(case, ground.eol) {
+/// Plays a case; for each of its stages there is a ground.
+pub async fn play(case: &Case, grounds: &[Ground], options: &Options) -> Played {
+    let bindings = match Bindings::new(case, options.eol) {
         Ok(bindings) => bindings,
         Err(unresolved) => return broken(case, &unresolved),
     };
-    let secrets = ground.stages.iter().flatten().map(|account| account.password.reveal().as_bytes().to_vec()).collect();
+    let secrets = grounds.iter().flat_map(|ground| &ground.accounts).map(|account| account.password.reveal().as_bytes().to_vec()).collect();
     let record = Record::new(Judge::new(case, bindings), secrets, options.live.clone());
     let overdue = {
-        let player = Player { case, ground, options, record: &record, listeners: Mutex::default(), small_buffers: cuts(case) };
+        let player = Player { case, grounds, options, record: &record, listeners: Mutex::default(), small_buffers: cuts(case) };
         tokio::time::timeout(options.case, player.stages()).await.is_err()
     };
     let (outcome, transcript, duration) = record.finish(overdue);
@@ -114,7 +114,7 @@ fn cuts(case: &Case) -> bool {
 /// One case under way.
 struct Player<'a, 'r> {
     case: &'a Case,
-    ground: &'a Ground,
+    grounds: &'a [Ground],
     options: &'a Options,
     record: &'r Record<'a>,
     listeners: Mutex<HashMap<String, std::net::TcpListener>>,
@@ -128,41 +128,45 @@ struct Branch {
     barriers: Arc<HashMap<String, Barrier>>,
     /// All roots as they were before the stage's first line, where a step asks.
     before: Arc<Vec<Snapshot>>,
-    stage: usize,
+    ground: Ground,
 }
 
 impl Branch {
     fn session(&mut self) -> &mut Session {
-        let current = Arc::clone(&self.current);
-        self.sessions.entry(current).or_insert_with_key(|name| Session::new(Arc::clone(name)))
+        let (current, address) = (Arc::clone(&self.current), self.ground.address);
+        self.sessions.entry(current).or_insert_with_key(|name| Session::new(Arc::clone(name), address))
     }
 }
 
 impl Player<'_, '_> {
     async fn stages(&self) {
         let mut go = ControlFlow::Continue(());
-        for (index, stage) in self.case.stages.iter().enumerate() {
+        for (stage, ground) in self.case.stages.iter().zip(self.grounds) {
             if go.is_continue() {
-                go = self.stage(index, stage).await;
+                go = self.stage(stage, ground).await;
             }
         }
     }
 
-    async fn stage(&self, index: usize, stage: &Stage) -> ControlFlow<()> {
-        let accounts = &self.ground.stages[index];
+    async fn stage(&self, stage: &Stage, ground: &Ground) -> ControlFlow<()> {
         self.record.judge(|judge| {
             judge.begin(stage.control);
-            for (role, account) in self.case.roles.iter().zip(accounts) {
+            for (role, account) in self.case.roles.iter().zip(&ground.accounts) {
                 judge.bind(format!("{}.name", role.name), account.name.as_bytes());
                 judge.bind(format!("{}.password", role.name), account.password.reveal().as_bytes());
             }
         });
-        let roots = roots(accounts);
-        let mut branch =
-            Branch { sessions: HashMap::new(), current: Arc::from("main"), barriers: Arc::default(), before: Arc::default(), stage: index };
+        let roots = roots(&ground.accounts);
+        let mut branch = Branch {
+            sessions: HashMap::new(),
+            current: Arc::from("main"),
+            barriers: Arc::default(),
+            before: Arc::default(),
+            ground: ground.clone(),
+        };
         let first = stage.steps.first().map_or(0, |step| step.id);
         self.record.begin(first);
-        let go = match self.lay(stage, &roots).await {
+        let go = match self.lay(stage, &ground.disk, &roots).await {
             Ok(before) => {
                 branch.before = Arc::new(before);
                 let go = self.steps(&mut branch, &stage.steps).await;
@@ -181,16 +185,16 @@ impl Player<'_, '_> {
         };
         drop(branch);
         if !self.options.keep {
-            self.clear(roots).await;
+            clear(Arc::clone(&ground.disk), roots).await;
         }
         go
     }
 
     /// Makes the roots and the files in them.
-    async fn lay(&self, stage: &Stage, roots: &[String]) -> std::io::Result<Vec<Snapshot>> {
+    async fn lay(&self, stage: &Stage, disk: &Arc<dyn Disk>, roots: &[String]) -> std::io::Result<Vec<Snapshot>> {
         let files = self.files();
         let wants_snapshot = asks_for_changes(&stage.steps);
-        let disk = Arc::clone(&self.ground.disk);
+        let disk = Arc::clone(disk);
         let roots = roots.to_vec();
         blocking(move || {
             roots.iter().try_for_each(|root| disk.lay(root, &files))?;
@@ -212,16 +216,6 @@ impl Player<'_, '_> {
                 .map(|file| LaidFile { path: file.path.clone(), node: node(file), mtime: file.mtime, mode: file.mode })
                 .collect()
         })
-    }
-
-    /// Removes the roots; what cannot be removed now goes with the server's directory at its stop.
-    async fn clear(&self, roots: Vec<String>) {
-        let disk = Arc::clone(&self.ground.disk);
-        let _ = blocking(move || {
-            roots.iter().for_each(|root| drop(disk.remove(root)));
-            Ok(())
-        })
-        .await;
     }
 
     fn steps<'s>(&'s self, branch: &'s mut Branch, steps: &'s [Step]) -> BoxFuture<'s, ControlFlow<()>> {
@@ -273,7 +267,7 @@ impl Player<'_, '_> {
                 current: Arc::clone(&branch.current),
                 barriers: Arc::clone(&barriers),
                 before: Arc::clone(&branch.before),
-                stage: branch.stage,
+                ground: branch.ground.clone(),
             });
         }
         let ends = join_all(parts.iter_mut().zip(branches).map(|(part, steps)| self.steps(part, steps))).await;
@@ -303,6 +297,15 @@ impl Player<'_, '_> {
 /// Work that blocks, off the threads that wait for sockets.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> std::io::Result<T> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|panic| Err(std::io::Error::other(panic)))
+}
+
+/// Removes roots; what cannot be removed now goes with the server's directory at its stop.
+async fn clear(disk: Arc<dyn Disk>, roots: Vec<String>) {
+    let _ = blocking(move || {
+        roots.iter().for_each(|root| drop(disk.remove(root)));
+        Ok(())
+    })
+    .await;
 }
 
 /// The roots of some accounts, each once.

@@ -1,5 +1,6 @@
 //! A session: its control connection, what stands in `C>` lines and is not sent yet, and its data connection.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,8 @@ use crate::wire::stream::Connect;
 /// A session of a scenario.
 pub(super) struct Session {
     pub(super) name: Arc<str>,
+    /// Where the server listens.
+    pub(super) address: SocketAddr,
     pub(super) control: Option<ControlConnection>,
     pub(super) transfer: Transfer,
     /// Lines of `C>` that go out in one write, and the step of the last of them.
@@ -25,8 +28,8 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(name: Arc<str>) -> Self {
-        Self { name, control: None, transfer: Transfer::None, pending: Vec::new(), pending_step: 0, settled: true, owed: 0 }
+    pub(super) fn new(name: Arc<str>, address: SocketAddr) -> Self {
+        Self { name, address, control: None, transfer: Transfer::None, pending: Vec::new(), pending_step: 0, settled: true, owed: 0 }
     }
 
     /// Opens the control connection where there is none.
@@ -34,9 +37,9 @@ impl Session {
         if self.control.is_some() {
             return true;
         }
-        match ControlConnection::connect(player.ground.address, player.options.reply).await {
+        match ControlConnection::connect(self.address, player.options.reply).await {
             Ok(Connect::Open(control)) => {
-                player.record.event(step, &self.name, What::Connected { peer: player.ground.address });
+                player.record.event(step, &self.name, What::Connected { peer: self.address });
                 self.control = Some(control);
                 self.settled = true;
                 self.owed = 1;

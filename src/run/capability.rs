@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::ftp::fact::Entry;
 use crate::ftp::reply::Reply;
 use crate::play::Ground;
 use crate::target::{Account, Facilities};
@@ -23,6 +24,8 @@ pub struct Capabilities {
     verbs: BTreeMap<String, bool>,
     /// `REST 0` was answered with 350.
     restarts: bool,
+    /// The names of the facts that MLST of the root brings, in lower case.
+    facts: BTreeSet<String>,
 }
 
 /// What a need asks for.
@@ -33,6 +36,7 @@ enum Need<'n> {
     Ipv6,
     RestStream,
     Tls,
+    Fact(&'n str),
     Behaviour,
     Verb(&'n str),
 }
@@ -40,6 +44,9 @@ enum Need<'n> {
 fn need(text: &str) -> Need<'_> {
     if let Some(letter) = text.strip_prefix("letter:") {
         return Need::Letter(letter.chars().next().unwrap_or(' '));
+    }
+    if let Some(fact) = text.strip_prefix("fact:") {
+        return Need::Fact(fact);
     }
     match text {
         "disk" => Need::Disk,
@@ -82,7 +89,12 @@ impl Capabilities {
                         found.verbs.insert((*verb).to_owned(), reply.is_none_or(|reply| !matches!(reply.code, Some(500 | 502))));
                     }
                 }
-                Need::Letter(_) | Need::Disk | Need::Accounts | Need::Ipv6 | Need::Tls | Need::Behaviour => {}
+                Need::Fact(_) if found.facts.is_empty() => {
+                    let reply = asker.ask("MLST").await;
+                    let lines = reply.iter().flat_map(Reply::lines).filter_map(|line| Entry::parse(line.trim_ascii_start()));
+                    found.facts = lines.flat_map(|entry| entry.facts).map(|(name, _)| name.to_ascii_lowercase()).collect();
+                }
+                Need::Letter(_) | Need::Disk | Need::Accounts | Need::Ipv6 | Need::Tls | Need::Fact(_) | Need::Behaviour => {}
             }
         }
         found.banner = asker.banner.take();
@@ -95,10 +107,20 @@ impl Capabilities {
 
     /// Whether FEAT names it, RFC 2389 section 3.2.
     fn claims(&self, feature: &str) -> bool {
+        // MLST stands for MLSD too, RFC 3659 section 7.8.
+        let feature = if feature.eq_ignore_ascii_case("MLSD") { "MLST" } else { feature };
         self.features.iter().any(|line| {
             let head = line.get(..feature.len()).is_some_and(|head| head.eq_ignore_ascii_case(feature));
             head && matches!(line.as_bytes().get(feature.len()), None | Some(b' ' | b';'))
         })
+    }
+
+    /// Whether FEAT names a fact (RFC 3659 section 7.8), or MLST of the root brought it.
+    fn tells(&self, fact: &str) -> bool {
+        let listed =
+            self.features.iter().filter_map(|line| line.get(..4).filter(|verb| verb.eq_ignore_ascii_case("MLST")).map(|_| &line[4..]));
+        let mut listed = listed.flat_map(|facts| facts.split(';'));
+        listed.any(|name| name.trim().trim_end_matches('*').eq_ignore_ascii_case(fact)) || self.facts.contains(&fact.to_ascii_lowercase())
     }
 
     /// Why a case cannot be played, if it cannot.
@@ -112,6 +134,7 @@ impl Capabilities {
                 Need::RestStream => self.claims(text) || self.restarts,
                 Need::Tls => return Some(format!("needs {text}: this version of ftpspec does not speak TLS")),
                 Need::Behaviour => return Some(format!("needs {text}, which this version of ftpspec cannot find out")),
+                Need::Fact(fact) => self.tells(fact),
                 Need::Verb(verb) => self.claims(verb) || self.verbs.get(verb).copied().unwrap_or(true),
             };
             let reason = match need(text) {
@@ -121,6 +144,7 @@ impl Capabilities {
                 Need::Ipv6 => "the server does not listen on ::1".to_owned(),
                 Need::RestStream => "FEAT does not name REST STREAM, and REST 0 is not answered with 350".to_owned(),
                 Need::Verb(verb) => format!("the server does not know {verb}: FEAT does not name it, and it is answered with 500 or 502"),
+                Need::Fact(fact) => format!("neither FEAT nor MLST tells the fact {fact}"),
                 Need::Tls | Need::Behaviour => String::new(),
             };
             (!met).then_some(reason)

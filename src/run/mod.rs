@@ -291,30 +291,42 @@ impl Stage {
             }
         };
         if !stand::needs_own(&case) {
-            let report = self.on(&self.stand, index, case, accounts).await;
+            let stands: Vec<&Stand> = accounts.iter().map(|_| &*self.stand).collect();
+            let report = self.on(&stands, index, case, accounts).await;
             return Done { report, left: Vec::new() };
         }
-        match Stand::start(Arc::clone(&self.target), settings, accounts.iter().flatten().cloned().collect()).await {
-            Ok(own) => {
-                let report = self.on(&own, index, case, accounts).await;
-                Done { report, left: own.stop(self.options.keep).await }
-            }
-            Err(error) => {
-                let reason = format!("a server of its own did not start: {error}");
-                Done { report: CaseReport::unplayed(index, case, Verdict::Inconclusive, reason), left: Vec::new() }
+        let (mut own, mut failed) = (Vec::new(), None);
+        for accounts in &accounts {
+            match Stand::start(Arc::clone(&self.target), settings.clone(), accounts.clone()).await {
+                Ok(stand) => own.push(stand),
+                Err(error) => failed = failed.or(Some(format!("a server of its own did not start: {error}"))),
             }
         }
+        let report = match failed {
+            None => self.on(&own.iter().collect::<Vec<_>>(), index, case, accounts).await,
+            Some(reason) => CaseReport::unplayed(index, case, Verdict::Inconclusive, reason),
+        };
+        let mut left = Vec::new();
+        for stand in own {
+            left.extend(stand.stop(self.options.keep).await);
+        }
+        Done { report, left }
     }
 
-    async fn on(&self, stand: &Stand, index: usize, case: Arc<Case>, accounts: Vec<Vec<Account>>) -> CaseReport {
-        let ground = match stand.ground(accounts).await {
-            Ok(ground) => ground,
-            Err(error) => return CaseReport::unplayed(index, case, Verdict::Inconclusive, error.to_string()),
-        };
+    /// Plays a case, each stage on its stand.
+    async fn on(&self, stands: &[&Stand], index: usize, case: Arc<Case>, accounts: Vec<Vec<Account>>) -> CaseReport {
+        let mut grounds = Vec::new();
+        for (stand, accounts) in stands.iter().zip(accounts) {
+            match stand.ground(accounts).await {
+                Ok(ground) => grounds.push(ground),
+                Err(error) => return CaseReport::unplayed(index, case, Verdict::Inconclusive, error.to_string()),
+            }
+        }
         let events = self.events.clone();
         let live = self.options.live.then(|| Live::new(move |event| tell(&events, Event::Said { index, event: event.clone() })));
         let options = play::Options {
             way: self.options.way,
+            eol: self.facilities.eol,
             reply: self.options.reply + self.facilities.login_delay,
             case: if case.slow { self.options.slow_case } else { self.options.case },
             keep: self.options.keep,
@@ -322,10 +334,13 @@ impl Stage {
         };
         let mut cut = self.cut.subscribe();
         let Played { outcome, transcript, duration } = tokio::select! {
-            played = play::play(&case, &ground, &options) => played,
+            played = play::play(&case, &grounds, &options) => played,
             _ = cut.wait_for(|now| *now) => return CaseReport::unplayed(index, case, Verdict::Inconclusive, "cut short".into()),
         };
-        let server_log = if outcome.verdict == Verdict::Pass { String::new() } else { stand.log().await };
+        let server_log = match stands.first() {
+            Some(stand) if outcome.verdict != Verdict::Pass => stand.log().await,
+            Some(_) | None => String::new(),
+        };
         let silence = silence(&transcript);
         CaseReport { index, case, outcome, reason: None, known: None, duration, silence, transcript, server_log }
     }

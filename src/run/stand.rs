@@ -18,7 +18,6 @@ pub(super) struct Stand {
     target: Arc<dyn Target>,
     settings: Settings,
     accounts: Vec<Account>,
-    eol: &'static [u8],
     running: Mutex<Running>,
 }
 
@@ -31,18 +30,11 @@ struct Running {
 impl Stand {
     pub(super) async fn start(target: Arc<dyn Target>, settings: Settings, accounts: Vec<Account>) -> Result<Self, StartError> {
         let instance = target.start(&settings, &accounts).await?;
-        let eol = target.facilities().eol;
-        Ok(Self {
-            target,
-            settings,
-            accounts,
-            eol,
-            running: Mutex::new(Running { instance: Some(instance), restarts: 0, left: Vec::new() }),
-        })
+        Ok(Self { target, settings, accounts, running: Mutex::new(Running { instance: Some(instance), restarts: 0, left: Vec::new() }) })
     }
 
-    /// The ground for a case; starts the server again where it died.
-    pub(super) async fn ground(&self, stages: Vec<Vec<Account>>) -> Result<Ground, StartError> {
+    /// The ground for a stage with these accounts; starts the server again where it died.
+    pub(super) async fn ground(&self, accounts: Vec<Account>) -> Result<Ground, StartError> {
         let mut running = self.running.lock().await;
         let died = running.instance.as_ref().and_then(|instance| instance.died());
         if let Some(why) = died {
@@ -59,7 +51,7 @@ impl Stand {
         let Some(instance) = &running.instance else {
             return Err(StartError::Server("the server did not start again after it died".into()));
         };
-        Ok(Ground { address: instance.address(), disk: instance.disk(), stages, eol: self.eol })
+        Ok(Ground { address: instance.address(), disk: instance.disk(), accounts })
     }
 
     /// Whether it listens on ::1 too.
