@@ -39,6 +39,11 @@ pub fn lint(scenario: &Scenario, cases: &[Case], known: &[&str]) -> Vec<Diagnost
 /// Blanks that nobody sees, and citations that go out on the wire.
 fn sent_line(line: &Line, found: &mut Vec<Diagnostic>) {
     let LineKind::Action(Action::Send(send)) = &line.kind else { return };
+    if let Some(Piece::Literal(bytes)) = send.text.0.first().filter(|_| send.form == SendForm::Verbatim)
+        && bytes.starts_with(b" ")
+    {
+        found.push(Diagnostic::lint(line.span, "blanks at the start of a verbatim line are sent").help("write the line in quotes: `C> \" NOOP\"`"));
+    }
     let Some(Piece::Literal(bytes)) = send.text.0.last().filter(|_| send.form == SendForm::Verbatim) else { return };
     if bytes.ends_with(b" ") || bytes.ends_with(b"\t") {
         found.push(
@@ -253,6 +258,7 @@ mod tests {
     #[test]
     fn sent_lines_are_looked_at() {
         check("C> NOOP \nS> 200 [959-4.2-code-shape]", &["blanks at the end of a verbatim line are sent"]);
+        check("C>  NOOP\nS> 200 [959-4.2-code-shape]", &["blanks at the start of a verbatim line are sent"]);
         check("C> NOOP [a-b]\nS> 200 [959-4.2-code-shape]", &["these citations are sent"]);
         check("C> \"NOOP \"\nS> 200 [959-4.2-code-shape]", &[]);
     }
