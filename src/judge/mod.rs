@@ -157,8 +157,10 @@ impl<'a> Judge<'a> {
     }
 
     /// Takes a step with all its events and says how to go on.
-    pub fn step(&mut self, step: &Step, events: &[Event]) -> Flow {
-        self.seen += events.len();
+    ///
+    /// `seen`: how many events the transcript holds by now.
+    pub fn step(&mut self, step: &Step, events: &[Event], seen: usize) -> Flow {
+        self.seen = seen;
         self.remember(events);
         if !step.cites.is_empty() {
             self.cited.clone_from(&step.cites);
@@ -192,8 +194,8 @@ impl<'a> Judge<'a> {
     }
 
     /// A session that was in step says farewell: QUIT, and whatever came up to its end.
-    pub fn farewell(&mut self, last: &Step, events: &[Event]) {
-        self.seen += events.len();
+    pub fn farewell(&mut self, last: &Step, events: &[Event], seen: usize) {
+        self.seen = seen;
         let heard = reply::heard(events);
         let codes: Vec<Option<u16>> = heard.iter().map(|heard| if let Heard::Reply(reply) = heard { reply.code } else { None }).collect();
         let quit = codes.iter().position(|code| *code == Some(221));
@@ -558,7 +560,7 @@ pub fn judge(case: &Case, bindings: Bindings, transcript: &Transcript) -> Outcom
     if let Some(last) = case.steps().last() {
         let events = events_of(transcript, farewell_id(case));
         if !events.is_empty() {
-            judge.farewell(last, &events);
+            judge.farewell(last, &events, transcript.events.len());
         }
     }
     judge.finish()
@@ -581,7 +583,8 @@ fn replay(judge: &mut Judge<'_>, steps: &[Step], transcript: &Transcript) -> boo
             }
             continue;
         }
-        let go = match judge.step(step, &events) {
+        let seen = transcript.events.iter().rposition(|event| event.step == step.id).map_or(0, |last| last + 1);
+        let go = match judge.step(step, &events, seen) {
             Flow::Go | Flow::Again => true,
             Flow::Stop => false,
             Flow::Arm(index) => match &step.kind {
