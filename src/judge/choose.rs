@@ -11,7 +11,7 @@ impl Judge<'_> {
         let (arm, seen) = match subject {
             Subject::Reply => self.reply_arm(arms, events),
             Subject::Disk(_) => effect::disk_state(events)
-                .map_or((None, "nothing".to_owned()), |state| (effect::disk_arm(arms, state), describe::disk(state))),
+                .map_or_else(|| (None, "nothing".to_owned()), |state| (effect::disk_arm(arms, state), describe::disk(state))),
             Subject::Data => effect::data_arm(arms, events),
             Subject::Listener(_) => {
                 let callers = effect::callers(events);

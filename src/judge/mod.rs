@@ -22,9 +22,7 @@ use std::sync::Arc;
 use crate::ftp::content::Content;
 use crate::ftp::transcript::{DiskState, End, Event, Transcript, What};
 use crate::requirement::{Catalogue, Level};
-use crate::scenario::model::{
-    Action, Arm, ArmPattern, Case, DiskCheck, Expect, Receive, Span, StatePattern, Step, StepKind, Subject,
-};
+use crate::scenario::model::{Action, Arm, ArmPattern, Case, DiskCheck, Expect, Receive, Span, StatePattern, Step, StepKind, Subject};
 use bind::{Bindings, Unresolved};
 use reply::{Heard, Progress};
 use verdict::{Facet, Finding, Outcome, Verdict};
@@ -353,7 +351,7 @@ fn replay(judge: &mut Judge<'_>, steps: &[Step], transcript: &Transcript) -> boo
         let events = events_of(transcript, step.id);
         if let StepKind::Together(branches) = &step.kind {
             // Each branch goes on by itself.
-            let alive = branches.iter().fold(true, |alive, branch| replay(judge, branch, transcript) && alive);
+            let alive = branches.iter().filter(|branch| !replay(judge, branch, transcript)).count() == 0;
             if !alive {
                 return false;
             }
