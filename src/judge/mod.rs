@@ -162,7 +162,6 @@ impl<'a> Judge<'a> {
     /// `seen`: how many events the transcript holds by now.
     pub fn step(&mut self, step: &Step, events: &[Event], seen: usize) -> Flow {
         self.seen = seen;
-        self.remember(events);
         if !step.cites.is_empty() {
             self.cited.clone_from(&step.cites);
         }
@@ -241,17 +240,16 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn remember(&mut self, events: &[Event]) {
-        for event in events {
-            let memory = self.sessions.entry(Arc::clone(&event.session)).or_default();
-            match &event.what {
-                What::Reply(reply) => memory.reply = reply.lines().into_iter().map(<[u8]>::to_vec).collect(),
-                What::Sent { bytes } => {
-                    let verb = bytes.iter().take_while(|byte| byte.is_ascii_alphabetic()).map(|byte| char::from(byte.to_ascii_uppercase()));
-                    memory.verb = verb.collect();
-                }
-                _ => {}
+    /// Hears of an event when it happens: what later steps look back at.
+    pub fn hear(&mut self, event: &Event) {
+        let memory = self.sessions.entry(Arc::clone(&event.session)).or_default();
+        match &event.what {
+            What::Reply(reply) => memory.reply = reply.lines().into_iter().map(<[u8]>::to_vec).collect(),
+            What::Sent { bytes } => {
+                let verb = bytes.iter().take_while(|byte| byte.is_ascii_alphabetic()).map(|byte| char::from(byte.to_ascii_uppercase()));
+                memory.verb = verb.collect();
             }
+            _ => {}
         }
     }
 
@@ -357,7 +355,8 @@ fn replay(judge: &mut Judge<'_>, steps: &[Step], transcript: &Transcript) -> boo
             }
             continue;
         }
-        let seen = transcript.events.iter().rposition(|event| event.step == step.id).map_or(0, |last| last + 1);
+        let seen = transcript.events.iter().rposition(|event| event.step == step.id).map_or(judge.seen, |last| last + 1);
+        transcript.events.iter().take(seen).skip(judge.seen).for_each(|event| judge.hear(event));
         let go = match judge.step(step, &events, seen) {
             Flow::Go | Flow::Again => true,
             Flow::Stop => false,
