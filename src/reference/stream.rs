@@ -166,7 +166,7 @@ fn convert(world: &World, start: u64, raw: &[u8]) -> Vec<u8> {
     }
     for (index, byte) in raw.iter().enumerate() {
         let at = start + index as u64;
-        if *byte == b'\n' && (at == 0 || at % BORDER != 0) {
+        if *byte == b'\n' && (at == 0 || !at.is_multiple_of(BORDER)) {
             block.push(b'\r');
         }
         block.push(*byte);
@@ -209,7 +209,7 @@ impl Upload {
             None => local.extend_from_slice(bytes),
             Some(converter) if world.broken(Bug::CrlfSplitUpload) => {
                 for (index, byte) in bytes.iter().enumerate() {
-                    if (before + index as u64) % BORDER == 0 {
+                    if (before + index as u64).is_multiple_of(BORDER) {
                         converter.finish(&mut local);
                     }
                     converter.push(&[*byte], &mut local);
