@@ -64,13 +64,12 @@ impl Turn<'_> {
         if !self.allow(Letter::List, Bug::LetterMdtm) {
             return;
         }
-        if self.broken(Bug::MdtmSets) {
-            if let Some((time, Ok(id))) =
-                split_time(argument).map(|(time, path)| (time, self.world.fs.find(self.root(), &self.locate(path))))
-            {
-                self.world.fs.node_mut(id).into_iter().for_each(|node| node.mtime = time);
-                return self.reply(213, "File modification time set.");
-            }
+        if self.broken(Bug::MdtmSets)
+            && let Some((time, path)) = split_time(argument)
+            && let Ok(id) = self.world.fs.find(self.root(), &self.locate(path))
+        {
+            self.world.fs.node_mut(id).into_iter().for_each(|node| node.mtime = time);
+            return self.reply(213, "File modification time set.");
         }
         match self.world.fs.find(self.root(), &self.locate(argument)) {
             Ok(id) if self.world.fs.file(id).is_some() => {

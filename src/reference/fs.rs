@@ -299,6 +299,12 @@ impl FileSystem {
         }
     }
 
+    /// How many handles are held, over all files: 0 where no transfer runs.
+    #[must_use]
+    pub fn handles(&self) -> u32 {
+        self.nodes.values().map(|node| node.open).sum()
+    }
+
     /// Removes a file or a link (never what the link points to).
     ///
     /// # Errors
@@ -470,7 +476,7 @@ mod tests {
 
     fn check(text: &str, expect: Result<&str, FsError>) {
         let fs = tree();
-        let found = fs.find(jail(&fs), &path(text)).map(|id| fs.file(id).map_or(b"directory".to_vec(), FileData::to_vec));
+        let found = fs.find(jail(&fs), &path(text)).map(|id| fs.file(id).map_or_else(|| b"directory".to_vec(), FileData::to_vec));
         assert_eq!(found, expect.map(|text| text.as_bytes().to_vec()), "{text}");
     }
 

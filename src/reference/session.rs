@@ -163,6 +163,9 @@ impl Turn<'_> {
             lines.truncate(1);
         }
         for line in lines {
+            if self.session.closed {
+                return;
+            }
             if let Line::Telnet(answer) = line {
                 self.out.push(Output::Reply(answer.to_vec()));
                 continue;

@@ -52,6 +52,7 @@ pub(super) const DIALOGUES: &[Dialogue] = &[
         "CWD d\nPWD\nCDUP\nPWD\nCWD none\nPWD\nCWD f\nPWD\nXCWD d/sub\nXPWD\nXCUP\nPWD\nCDUP\nCDUP\nPWD",
         "250 257 250 257 550 257 550 257 250 257 250 257 250 250 257",
     ),
+    ("failed-cwd-stays", "all", "CWD d\nCWD none\nPWD", "250 550 257"),
     (
         "make-and-remove",
         "all",
