@@ -33,6 +33,8 @@ pub enum What {
     Connected {
         /// The server's end.
         peer: SocketAddr,
+        /// Our end.
+        local: SocketAddr,
     },
     /// It could not be opened.
     ConnectFailed {

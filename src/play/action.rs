@@ -41,10 +41,8 @@ impl Player<'_, '_> {
         match action {
             Action::Connect => drop(branch.session().open(self, id).await),
             Action::Login(role) => self.login(branch, id, role).await,
-            Action::As(name) => {
-                branch.current = Arc::from(name.as_str());
-                branch.session().open_greeted(self, id).await;
-            }
+            // The first step that needs the connection opens it: `connect` may come first.
+            Action::As(name) => branch.current = Arc::from(name.as_str()),
             Action::Send(_) | Action::Flush => {}
             Action::Expect(expect) => self.replies(branch.session(), step, expect.within).await,
             Action::Data { way, idle } => {

@@ -284,7 +284,7 @@ impl Player<'_, '_> {
                 let from = self.record.of(id).len();
                 session.quit(self, id).await;
                 let events = self.record.of(id);
-                self.record.judge(|judge| judge.farewell(last, &events[from..]));
+                self.record.farewell(last, &events[from..]);
             }
         }
     }

@@ -66,7 +66,9 @@ impl<'a> Record<'a> {
         if let Some(live) = &self.live {
             live.say(&event);
         }
-        self.state().transcript.events.push(event);
+        let mut state = self.state();
+        state.judge.hear(&event);
+        state.transcript.events.push(event);
     }
 
     /// The events of a step so far.
@@ -85,6 +87,13 @@ impl<'a> Record<'a> {
             .collect()
     }
 
+    /// The sessions' farewells are over.
+    pub(super) fn farewell(&self, last: &Step, events: &[Event]) {
+        let mut state = self.state();
+        let seen = state.transcript.events.len();
+        state.judge.farewell(last, events, seen);
+    }
+
     /// Asks the judge.
     pub(super) fn judge<T>(&self, ask: impl FnOnce(&mut Judge<'a>) -> T) -> T {
         ask(&mut self.state().judge)
@@ -98,7 +107,9 @@ impl<'a> Record<'a> {
     /// A step is over.
     pub(super) fn step(&self, step: &Step) -> Flow {
         let events = self.of(step.id);
-        self.judge(|judge| judge.step(step, &events))
+        let mut state = self.state();
+        let seen = state.transcript.events.len();
+        state.judge.step(step, &events, seen)
     }
 
     /// The case is over; `overdue` where its deadline ended it.

@@ -244,7 +244,7 @@ fn event(event: &transcript::Event) -> Value {
 
 fn told(what: &What) -> (&'static str, Value) {
     match what {
-        What::Connected { peer } => ("connected", json!({ "peer": peer })),
+        What::Connected { peer, local } => ("connected", json!({ "peer": peer, "local": local })),
         What::ConnectFailed { reason } => ("connect_failed", json!({ "reason": reason })),
         What::Sent { bytes } => ("sent", json!({ "bytes": escape(bytes) })),
         What::SendFailed { reason } => ("send_failed", json!({ "reason": reason })),

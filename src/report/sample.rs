@@ -76,7 +76,7 @@ fn reply(text: &str) -> What {
 
 fn login() -> Vec<What> {
     vec![
-        What::Connected { peer: "127.0.0.1:40001".parse().unwrap() },
+        What::Connected { peer: "127.0.0.1:40001".parse().unwrap(), local: "127.0.0.1:50001".parse().unwrap() },
         reply("220 ready"),
         sent("USER alice-3"),
         reply("331 password, please"),
@@ -308,7 +308,7 @@ pub(crate) fn every_event() -> Vec<Event> {
     let mut observer = Observer::new(vec![Content::Fill(9)]);
     observer.push(b"00000000");
     let said = vec![
-        What::Connected { peer },
+        What::Connected { peer, local: peer },
         What::ConnectFailed { reason: "refused".to_owned() },
         What::Sent { bytes: odd.clone() },
         What::SendFailed { reason: "broken pipe".to_owned() },

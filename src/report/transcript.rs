@@ -96,7 +96,7 @@ fn tell(what: &What) -> (Lane, Vec<String>) {
 #[expect(clippy::wildcard_enum_match_arm, reason = "`tell` names every variant and sends each to its lane")]
 fn tell_control(what: &What) -> Vec<String> {
     match what {
-        What::Connected { peer } => vec![format!("-- connected to {peer}")],
+        What::Connected { peer, local } => vec![format!("-- connected to {peer} from {local}")],
         What::ConnectFailed { reason } => vec![format!("-- no connection: {reason}")],
         What::Sent { bytes } if bytes.is_empty() => vec!["C>".to_owned()],
         What::Sent { bytes } => bytes.split_inclusive(|byte| *byte == b'\n').map(|line| format!("C> {}", escape(line))).collect(),
@@ -335,7 +335,7 @@ mod tests {
     #[test]
     fn each_event_is_told() {
         let peer = "127.0.0.1:21".parse().unwrap();
-        check(What::Connected { peer }, &["-- connected to 127.0.0.1:21"]);
+        check(What::Connected { peer, local: peer }, &["-- connected to 127.0.0.1:21 from 127.0.0.1:21"]);
         check(What::Sent { bytes: b"NOOP\r\nPWD\r\n".to_vec() }, &["C> NOOP\\r\\n", "C> PWD\\r\\n"]);
         check(What::Sent { bytes: vec![255, 244] }, &["C> \\xff\\xf4"]);
         check(reply(b"220 r\xc3\xa9\n"), &["S> 220 r\\xc3\\xa9\\n", "-- a line that ends in LF without CR"]);

@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 
 use crate::ftp::transcript::{Transcript, What};
 use crate::judge::verdict::{Outcome, Verdict};
-use crate::play::{self, Live, Played};
+use crate::play::{self, Ground, Live, Played};
 use crate::scenario::model::{Action, Case, StepKind, Way};
 use crate::target::{Account, Facilities, Target};
 use capability::Capabilities;
@@ -199,6 +199,9 @@ struct Stage {
     cut: watch::Sender<bool>,
 }
 
+/// Lines of the server's log that are shown with a case.
+const LOG_LINES: usize = 12;
+
 /// How long cases that were cut short may take to clean up.
 const CLEANING: Duration = Duration::from_secs(10);
 
@@ -299,7 +302,7 @@ impl Stage {
         for accounts in &accounts {
             match Stand::start(Arc::clone(&self.target), settings.clone(), accounts.clone()).await {
                 Ok(stand) => own.push(stand),
-                Err(error) => failed = failed.or(Some(format!("a server of its own did not start: {error}"))),
+                Err(error) => failed = failed.or_else(|| Some(format!("a server of its own did not start: {error}"))),
             }
         }
         let report = match failed {
@@ -338,7 +341,7 @@ impl Stage {
             _ = cut.wait_for(|now| *now) => return CaseReport::unplayed(index, case, Verdict::Inconclusive, "cut short".into()),
         };
         let server_log = match stands.first() {
-            Some(stand) if outcome.verdict != Verdict::Pass => stand.log().await,
+            Some(stand) if outcome.verdict != Verdict::Pass => relevant(&stand.log().await, &grounds, &transcript),
             Some(_) | None => String::new(),
         };
         let silence = silence(&transcript);
@@ -394,6 +397,20 @@ fn connections(case: &Case) -> usize {
         .filter_map(|step| if let StepKind::Action(Action::As(name)) = &step.kind { Some(name.as_str()) } else { None })
         .collect();
     named.len().max(1)
+}
+
+/// The lines of a server's log that speak of a case, by its login names and its ends of connections; the last few of all
+/// where none does.
+fn relevant(log: &str, grounds: &[Ground], transcript: &Transcript) -> String {
+    let names = grounds.iter().flat_map(|ground| &ground.accounts).filter(|account| !account.anonymous).map(|account| account.name.clone());
+    let ends = transcript
+        .events
+        .iter()
+        .filter_map(|event| if let What::Connected { local, .. } = event.what { Some(local.to_string()) } else { None });
+    let words: BTreeSet<String> = names.chain(ends).collect();
+    let lines: Vec<&str> = log.lines().filter(|line| words.iter().any(|word| line.contains(word.as_str()))).collect();
+    let lines = if lines.is_empty() { log.lines().collect() } else { lines };
+    lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
 }
 
 /// How long a case waited for what never came.

@@ -135,6 +135,12 @@ fn globs(words: &[String]) -> Result<Vec<GlobMatcher>, SelectError> {
     words.iter().map(glob).collect()
 }
 
+/// Whether a word, an id or a glob of ids, covers a case; a word that is no glob covers none.
+#[must_use]
+pub fn covers(word: &str, id: &str) -> bool {
+    globs(&[word.to_owned()]).is_ok_and(|globs| globs.iter().any(|glob| fits(glob, id)))
+}
+
 /// Whether a glob fits an id: the whole, or without its variant, without its row, or a folder of it.
 fn fits(glob: &GlobMatcher, id: &str) -> bool {
     let without_variant = id.split('@').next().unwrap_or(id);

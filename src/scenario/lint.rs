@@ -39,6 +39,13 @@ pub fn lint(scenario: &Scenario, cases: &[Case], known: &[&str]) -> Vec<Diagnost
 /// Blanks that nobody sees, and citations that go out on the wire.
 fn sent_line(line: &Line, found: &mut Vec<Diagnostic>) {
     let LineKind::Action(Action::Send(send)) = &line.kind else { return };
+    if let Some(Piece::Literal(bytes)) = send.text.0.first().filter(|_| send.form == SendForm::Verbatim)
+        && bytes.starts_with(b" ")
+    {
+        found.push(
+            Diagnostic::lint(line.span, "blanks at the start of a verbatim line are sent").help("write the line in quotes: `C> \" NOOP\"`"),
+        );
+    }
     let Some(Piece::Literal(bytes)) = send.text.0.last().filter(|_| send.form == SendForm::Verbatim) else { return };
     if bytes.ends_with(b" ") || bytes.ends_with(b"\t") {
         found.push(
@@ -153,10 +160,7 @@ fn mixed_sets(steps: &[&Step], found: &mut Vec<Diagnostic>) {
 fn faults(steps: &[&Step], found: &mut Vec<Diagnostic>) {
     for (place, step) in steps.iter().enumerate() {
         let StepKind::Action(action) = &step.kind else { continue };
-        let fault = match action {
-            Action::Cut(_) | Action::Close(_) | Action::HalfClose(_) | Action::Abort(_) | Action::Stall(_) => true,
-            _ => false,
-        };
+        let fault = matches!(action, Action::Cut(_) | Action::Close(_) | Action::HalfClose(_) | Action::Abort(_) | Action::Stall(_));
         if fault && !steps[place + 1..].iter().any(|step| looks(step)) {
             found.push(
                 Diagnostic::lint(step.span, "nobody looks at the server after this")
@@ -253,6 +257,7 @@ mod tests {
     #[test]
     fn sent_lines_are_looked_at() {
         check("C> NOOP \nS> 200 [959-4.2-code-shape]", &["blanks at the end of a verbatim line are sent"]);
+        check("C>  NOOP\nS> 200 [959-4.2-code-shape]", &["blanks at the start of a verbatim line are sent"]);
         check("C> NOOP [a-b]\nS> 200 [959-4.2-code-shape]", &["these citations are sent"]);
         check("C> \"NOOP \"\nS> 200 [959-4.2-code-shape]", &[]);
     }

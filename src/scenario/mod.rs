@@ -5,6 +5,10 @@
 pub mod builder;
 pub mod diagnostic;
 pub mod expand;
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod laws;
 pub mod lint;
 pub mod model;
 pub mod parse;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ftpspec::judge::verdict::Verdict;
 use ftpspec::reference::bug::Bug;
 use ftpspec::run::Options;
-use ftpspec::run::plan::glob_covers;
+use ftpspec::run::select::covers;
 
 use crate::play_suite;
 
@@ -24,7 +24,7 @@ async fn each_bug_is_noticed_by_exactly_what_it_declares() {
         let declared: BTreeSet<&str> = reports
             .iter()
             .map(|report| report.case.id.as_str())
-            .filter(|id| bug.noticed_by().iter().any(|glob| glob_covers(glob, id)))
+            .filter(|id| bug.noticed_by().iter().any(|glob| covers(glob, id)))
             .collect();
         if noticed.is_empty() || noticed != declared {
             let missed: Vec<_> = declared.difference(&noticed).collect();

@@ -17,7 +17,34 @@ pub(super) fn stages(lines: Vec<Line>, diagnostics: &mut Vec<Diagnostic>) -> Vec
         }
         stages.push(Stage { control: true, steps });
     }
+    for stage in &mut stages {
+        inherit(&mut stage.steps, &mut Vec::new());
+    }
     stages
+}
+
+/// An `alive` without citations asks whether the last cited step before it did harm: it has that step's citations.
+fn inherit(steps: &mut [Step], last: &mut Vec<String>) {
+    for step in steps {
+        if step.kind == StepKind::Action(Action::Alive) && step.cites.is_empty() {
+            step.cites.clone_from(last);
+        }
+        if !step.cites.is_empty() {
+            last.clone_from(&step.cites);
+        }
+        match &mut step.kind {
+            StepKind::Action(_) | StepKind::Until { .. } => {}
+            StepKind::Match { arms, .. } => {
+                for arm in arms {
+                    if !arm.cites.is_empty() {
+                        last.clone_from(&arm.cites);
+                    }
+                    inherit(&mut arm.steps, last);
+                }
+            }
+            StepKind::Together(branches) => branches.iter_mut().for_each(|branch| inherit(branch, last)),
+        }
+    }
 }
 
 struct Assembler<'a> {

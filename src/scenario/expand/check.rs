@@ -11,11 +11,6 @@ use crate::scenario::parse::constant;
 
 /// Reports every name that a case uses and does not know.
 pub(super) fn names(case: &Case, diagnostics: &mut Vec<Diagnostic>) {
-    for file in &case.files {
-        if let FixtureNode::File(content) = &file.node {
-            fixture(content, diagnostics);
-        }
-    }
     for stage in &case.stages {
         let mut scope = Scope {
             case,
@@ -27,29 +22,6 @@ pub(super) fn names(case: &Case, diagnostics: &mut Vec<Diagnostic>) {
             diagnostics,
         };
         scope.steps(&stage.steps);
-    }
-}
-
-/// A fixture is laid before anything is known.
-fn fixture(content: &Expression, diagnostics: &mut Vec<Diagnostic>) {
-    let capture = |number: &Number| number.0.iter().any(|(_, atom)| matches!(atom, Atom::Capture(_)));
-    for term in &content.0 {
-        let wrong = match term {
-            Term::File { .. } => true,
-            Term::Text(text) | Term::Lines { eol: text, .. }
-                if text.0.iter().any(|piece| !matches!(piece, Piece::Literal(_) | Piece::Eol)) =>
-            {
-                true
-            }
-            Term::Fill(number) | Term::Zeros(number) | Term::Bytes { size: number, .. } | Term::Lines { count: number, .. } => {
-                capture(number)
-            }
-            Term::Text(_) | Term::Hex(_) => false,
-        };
-        if wrong {
-            let message = "a file of the fixture holds a place or another file";
-            diagnostics.push(Diagnostic::error(Span::default(), message).help("only `{eol}` is known before the first line"));
-        }
     }
 }
 
@@ -260,8 +232,9 @@ impl<'a> Scope<'a, '_> {
             match piece {
                 Piece::Capture { name, .. } => self.known(name),
                 Piece::Wild => {
-                    self.error("`{..}` where nothing is expected").help = Some("`{..}` stands in the texts of `S>` and `fact`".to_owned())
+                    self.error("`{..}` where nothing is expected").help = Some("`{..}` stands in the texts of `S>` and `fact`".to_owned());
                 }
+
                 Piece::Literal(_) | Piece::Eol => {}
             }
         }

@@ -1,9 +1,11 @@
 //! The front matter with a row filled in: roles with letters, fixtures with content, settings that can be read.
 
+use std::collections::BTreeSet;
+
 use crate::ftp::letter::Letters;
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::model::{
-    Atom, Expression, FileKind, FileSpec, FixtureFile, FixtureNode, Number, Role, Scenario, Settings, Sign, Source, Span, Term,
+    Atom, Expression, FileKind, FileSpec, FixtureFile, FixtureNode, Number, Piece, Role, Scenario, Settings, Sign, Source, Span, Term, Text,
 };
 use crate::scenario::parse;
 
@@ -27,7 +29,7 @@ impl Place {
         Self(places.unwrap_or_default())
     }
 
-    fn key(&self, name: &str) -> Span {
+    pub(super) fn key(&self, name: &str) -> Span {
         self.0.iter().find(|(_, known)| known == name).map_or_else(Span::default, |(span, _)| *span)
     }
 
@@ -40,12 +42,12 @@ impl Place {
 
 pub(super) fn fixture(scenario: &Scenario, values: &Values<'_>, place: &Place, diagnostics: &mut Vec<Diagnostic>) -> Fixture {
     let front = &scenario.front;
-    let title = values.fill(&front.title, place.key("title"), diagnostics);
-    let needs = front.needs.iter().map(|need| values.fill(need, place.key("needs"), diagnostics)).collect();
+    let title = values.fill(&front.title, place.key("title"), diagnostics).unwrap_or_default();
+    let needs = front.needs.iter().filter_map(|need| values.fill(need, place.key("needs"), diagnostics)).collect();
     let mut roles = Vec::new();
     for (n, (name, spec)) in front.accounts.iter().enumerate() {
         let span = place.entry("accounts", n);
-        let letters = values.fill(&spec.letters, span, diagnostics);
+        let letters = values.fill(&spec.letters, span, diagnostics).unwrap_or_default();
         let letters = letter_set(&letters).unwrap_or_else(|message| {
             let help = "a letter set is `elr`, `all`, `all - d` or `e + d`; the letters are e l r a d f m w M T";
             diagnostics.push(Diagnostic::error(span, message).help(help));
@@ -54,11 +56,12 @@ pub(super) fn fixture(scenario: &Scenario, values: &Values<'_>, place: &Place, d
         roles.push(Role { name: name.clone(), letters, own_root: spec.own_root, anonymous: spec.anonymous });
     }
     let mut files: Vec<FixtureFile> = Vec::new();
+    let mut paths = BTreeSet::new();
     for (n, (name, spec)) in front.files.iter().enumerate() {
         let span = place.entry("files", n);
         let reader = FileReader { values, span };
         if let Some(file) = reader.file(name, spec, diagnostics) {
-            if files.iter().any(|known| known.path == file.path) {
+            if !paths.insert(file.path.clone()) {
                 diagnostics.push(Diagnostic::error(span, "this file is there twice"));
             }
             files.push(file);
@@ -70,7 +73,7 @@ pub(super) fn fixture(scenario: &Scenario, values: &Values<'_>, place: &Place, d
 fn settings(settings: &Settings, values: &Values<'_>, place: &Place, diagnostics: &mut Vec<Diagnostic>) -> Settings {
     let mut fill = |key: &str, text: &Option<String>, check: fn(&str) -> bool, expected: &str| {
         let span = place.key(&format!("server.{key}"));
-        let filled = values.fill(text.as_deref()?, span, diagnostics);
+        let filled = values.fill(text.as_deref()?, span, diagnostics)?;
         if !check(&filled) {
             diagnostics.push(Diagnostic::error(span, format!("`{key}` cannot be `{}`", filled.escape_debug())).expected(expected));
         }
@@ -129,7 +132,7 @@ impl FileReader<'_> {
     }
 
     fn value<T>(&self, text: &str, read: fn(&str) -> Option<T>, expected: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<T> {
-        let filled = self.values.fill(text, self.span, diagnostics);
+        let filled = self.values.fill(text, self.span, diagnostics)?;
         let value = read(&filled);
         if value.is_none() {
             diagnostics.push(Diagnostic::error(self.span, format!("`{}` does not fit", filled.escape_debug())).expected(expected));
@@ -139,7 +142,7 @@ impl FileReader<'_> {
 
     fn path(&self, name: &[u8], diagnostics: &mut Vec<Diagnostic>) -> Option<Vec<u8>> {
         let path = match std::str::from_utf8(name) {
-            Ok(text) => self.values.fill(text, self.span, diagnostics).into_bytes(),
+            Ok(text) => self.values.fill(text, self.span, diagnostics)?.into_bytes(),
             Err(_) => name.to_vec(),
         };
         let odd = path.split(|byte| *byte == b'/').any(|part| matches!(part, b"" | b"." | b".."));
@@ -154,7 +157,9 @@ impl FileReader<'_> {
     fn node(&self, kind: &FileKind, diagnostics: &mut Vec<Diagnostic>) -> Option<FixtureNode> {
         let expression = match kind {
             FileKind::Directory => return Some(FixtureNode::Directory),
-            FileKind::Link(target) => return Some(FixtureNode::Link(self.values.fill(target, self.span, diagnostics).into_bytes())),
+            FileKind::Link(target) => {
+                return self.values.fill(target, self.span, diagnostics).map(|target| FixtureNode::Link(target.into_bytes()));
+            }
             FileKind::Text(text) => {
                 self.read(text, |text| parse::front_text(text).map(|text| Expression(vec![Term::Text(text)])), diagnostics)
             }
@@ -165,11 +170,15 @@ impl FileReader<'_> {
                 .read(size, parse::front_size, diagnostics)
                 .map(|size| Expression(vec![Term::Bytes { size: number(size), seed: *seed }])),
         }?;
+        if needs_server(&expression) {
+            let message = "a file of the fixture holds a place or another file";
+            diagnostics.push(Diagnostic::error(self.span, message).help("only `{eol}` is known before the first line"));
+        }
         Some(FixtureNode::File(expression))
     }
 
     fn read<T>(&self, text: &str, read: impl FnOnce(&str) -> Result<T, Diagnostic>, diagnostics: &mut Vec<Diagnostic>) -> Option<T> {
-        let filled = self.values.fill(text, self.span, diagnostics);
+        let filled = self.values.fill(text, self.span, diagnostics)?;
         read(&filled)
             .map_err(|diagnostic| {
                 let shown: String = filled.chars().take(60).collect();
@@ -178,6 +187,19 @@ impl FileReader<'_> {
             })
             .ok()
     }
+}
+
+/// Whether content names what is not known when a fixture is laid.
+fn needs_server(content: &Expression) -> bool {
+    let capture = |number: &Number| number.0.iter().any(|(_, atom)| matches!(atom, Atom::Capture(_)));
+    let place = |text: &Text| text.0.iter().any(|piece| !matches!(piece, Piece::Literal(_) | Piece::Eol));
+    content.0.iter().any(|term| match term {
+        Term::File { .. } => true,
+        Term::Text(text) => place(text),
+        Term::Lines { count, eol } => capture(count) || place(eol),
+        Term::Fill(number) | Term::Zeros(number) | Term::Bytes { size: number, .. } => capture(number),
+        Term::Hex(_) => false,
+    })
 }
 
 fn number(value: u64) -> Number {

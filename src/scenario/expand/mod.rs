@@ -23,8 +23,8 @@ pub use front::letter_set;
 pub fn expand(scenario: &Scenario, source: &Arc<Source>) -> Result<Vec<Case>, Vec<Diagnostic>> {
     let rows = if scenario.front.each.is_empty() { vec![None] } else { scenario.front.each.iter().map(Some).collect() };
     let mut diagnostics = Vec::new();
-    row::check_blocks(scenario, &mut diagnostics);
     let front = front::Place::new(source);
+    row::check_blocks(scenario, &front, &mut diagnostics);
     let mut cases = Vec::new();
     for row in rows {
         let mut here = Vec::new();

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
+use super::front::Place;
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::model::{Line, LineKind, Row, Scenario, Span};
 use crate::scenario::parse::{self, Columns};
@@ -34,18 +35,21 @@ impl<'a> Values<'a> {
     }
 
     /// Fills a string of the front matter in.
-    pub(super) fn fill(&self, text: &str, span: Span, diagnostics: &mut Vec<Diagnostic>) -> String {
+    ///
+    /// `None` where the row lacks a column, which is then reported.
+    pub(super) fn fill(&self, text: &str, span: Span, diagnostics: &mut Vec<Diagnostic>) -> Option<String> {
         let filled = parse::fill(text, |name| self.value(name));
-        self.report(span, diagnostics);
-        filled
+        (!self.report(span, diagnostics)).then_some(filled)
     }
 
-    /// Says which columns the row should have had.
-    fn report(&self, span: Span, diagnostics: &mut Vec<Diagnostic>) {
-        for name in self.missing.borrow_mut().drain(..) {
+    /// Says which columns the row should have had; whether there were any.
+    fn report(&self, span: Span, diagnostics: &mut Vec<Diagnostic>) -> bool {
+        let missing = std::mem::take(&mut *self.missing.borrow_mut());
+        for name in &missing {
             let row = self.row.map_or("", |row| row.name.as_str());
             diagnostics.push(Diagnostic::error(span, format!("the row `{row}` has no column `{name}`")));
         }
+        !missing.is_empty()
     }
 
     /// Names the row in a message about a filled-in line.
@@ -61,26 +65,27 @@ impl<'a> Values<'a> {
 }
 
 /// Blocks that no row picks, and rows that pick none.
-pub(super) fn check_blocks(scenario: &Scenario, diagnostics: &mut Vec<Diagnostic>) {
-    let picked: BTreeSet<&str> = scenario.front.each.iter().filter_map(|row| row.columns.get("steps")).map(String::as_str).collect();
+pub(super) fn check_blocks(scenario: &Scenario, place: &Place, diagnostics: &mut Vec<Diagnostic>) {
+    let rows = scenario.front.each.iter().filter_map(|row| Some((row.name.as_str(), row.columns.get("steps")?.as_str())));
+    let picked: Vec<(&str, &str)> = rows.filter(|(_, steps)| !steps.is_empty()).collect();
     let blocks: Vec<(&str, Span)> = scenario
         .lines
         .iter()
         .filter_map(|line| if let LineKind::Block(name) = &line.kind { Some((name.as_str(), line.span)) } else { None })
         .collect();
     for (name, span) in &blocks {
-        if !picked.contains(name) {
+        if !picked.iter().any(|(_, steps)| steps == name) {
             diagnostics.push(
                 Diagnostic::error(*span, format!("no row picks the block `{name}`"))
                     .expected(format!("a row with `steps = \"{name}\"`"))
-                    .nearest(name, picked.iter().copied()),
+                    .nearest(name, picked.iter().map(|(_, steps)| *steps)),
             );
         }
     }
-    for name in picked {
-        if !name.is_empty() && !blocks.iter().any(|(block, _)| *block == name) {
+    for (row, name) in picked {
+        if !blocks.iter().any(|(block, _)| *block == name) {
             diagnostics.push(
-                Diagnostic::error(Span::default(), format!("no block `{name}`, which a row's `steps` picks"))
+                Diagnostic::error(place.key(&format!("each.{row}")), format!("no block `{name}`, which the row `{row}` picks"))
                     .nearest(name, blocks.iter().map(|(block, _)| *block)),
             );
         }
@@ -104,7 +109,7 @@ pub(super) fn lines(scenario: &Scenario, values: &Values<'_>, diagnostics: &mut 
             if block.is_some() {
                 diagnostics.push(Diagnostic::error(line.span, "a block inside a block"));
             }
-            block = block.or(Some((line.indent, picked == Some(name))));
+            block = block.or_else(|| Some((line.indent, picked == Some(name))));
             continue;
         }
         match block {
@@ -121,7 +126,9 @@ fn resolve(line: &Line, indent: usize, values: &Values<'_>, diagnostics: &mut Ve
     let mut filled = parse::fill_line(template, |name| values.value(name));
     let cites: Vec<String> = line.cites.iter().map(|cite| parse::fill(cite, |name| values.value(name))).collect();
     let cites = cites.join(" ");
-    values.report(line.span, diagnostics);
+    if values.report(line.span, diagnostics) {
+        return None;
+    }
     if !cites.trim().is_empty() {
         filled = format!("{filled} [{cites}]");
     }

@@ -19,21 +19,30 @@ use crate::scenario::model::{AccountSpec, Front, Row, Settings, Span};
 pub(super) fn front(text: &str, base: usize) -> (Front, Vec<Diagnostic>) {
     let mut reader = Reader { base, diagnostics: Vec::new(), places: Vec::new() };
     let (table, errors) = DeTable::parse_recoverable(text);
-    for error in errors.iter().take(DIAGNOSTICS_MAX) {
-        let span = reader.span(error.span().unwrap_or(0..0));
-        let message = error.message().lines().next().unwrap_or_default().to_owned();
-        reader.diagnostics.push(Diagnostic::error(span, message));
-    }
     let mut front = Front::default();
-    reader.front(table.get_ref(), &mut front, errors.is_empty());
+    reader.front(table.get_ref(), &mut front);
     reader.comments(text, &mut front);
+    if !errors.is_empty() {
+        // What the rest of a broken text seems to say is not worth a message.
+        reader.diagnostics.clear();
+    }
+    let mut lines = BTreeSet::new();
+    for error in errors.iter().take(DIAGNOSTICS_MAX) {
+        let at = error.span().unwrap_or(0..0);
+        let line_end = text.get(at.start..).and_then(|rest| rest.find('\n')).map(|end| at.start + end);
+        if !lines.insert(line_end) {
+            continue;
+        }
+        let message = error.message().lines().next().unwrap_or_default().to_owned();
+        reader.error(at, message);
+    }
     (front, reader.diagnostics)
 }
 
 /// Where the values of a front matter stand, by `title`, `accounts.alice`, `files.a b`, `each.retr`; for messages about filled-in values.
 pub(in crate::scenario) fn places(text: &str, base: usize) -> Vec<(Span, String)> {
     let mut reader = Reader { base, diagnostics: Vec::new(), places: Vec::new() };
-    reader.front(DeTable::parse_recoverable(text).0.get_ref(), &mut Front::default(), false);
+    reader.front(DeTable::parse_recoverable(text).0.get_ref(), &mut Front::default());
     reader.places
 }
 
@@ -77,6 +86,9 @@ impl Reader {
     }
 
     pub(super) fn unknown(&mut self, entry: &Entry<'_>, of: &str, known: &[&str]) {
+        if self.diagnostics.len() > DIAGNOSTICS_MAX {
+            return;
+        }
         let message = format!("no key `{}` in {of}", shorten(entry.key).escape_debug());
         let span = self.span(entry.at.clone());
         let expected = format!("one of {}", known.join(", "));
@@ -109,7 +121,7 @@ impl Reader {
         )
     }
 
-    fn front(&mut self, table: &DeTable<'_>, front: &mut Front, complete: bool) {
+    fn front(&mut self, table: &DeTable<'_>, front: &mut Front) {
         for entry in entries(table) {
             self.place(entry.at.clone(), entry.key.to_owned());
             match entry.key {
@@ -123,10 +135,11 @@ impl Reader {
                     }
                 }
                 "files" => {
+                    let mut names = BTreeSet::new();
                     for file in self.table(entry.value) {
                         let (name, spec) = file_spec(self, &file);
                         self.place(file.at.clone(), format!("files.{}", path_key(&name)));
-                        if front.files.iter().any(|(known, _)| *known == name) {
+                        if !names.insert(name.clone()) {
                             self.error(file.at, "this file is there twice");
                         }
                         front.files.push((name, spec));
@@ -137,7 +150,7 @@ impl Reader {
                 _ => self.unknown(&entry, "the front matter", &["title", "needs", "class", "accounts", "files", "server", "each"]),
             }
         }
-        if complete && !table.contains_key("title") {
+        if !table.contains_key("title") {
             self.error(0..0, "the front matter has no title").expected =
                 Some("`title = \"..\"`, what a server that passes does".to_owned());
         }

@@ -128,7 +128,15 @@ mod tests {
 
     #[test]
     fn what_cannot_be_filled_in_is_shown_at_its_place() {
-        insta::assert_snapshot!(check("'''\na\n{{ pyton }}\n'''"), @"");
+        insta::assert_snapshot!(check("'''\na\n{{ pyton }}\n'''"), @r"
+        error: the template cannot be filled in: undefined value
+         --> x.toml:3:4
+          |
+        3 | {{ pyton }}
+          |    ^^^^^
+          |
+          = help: did you mean `python`?
+        ");
         assert!(check("\"\\t{{ pyton }}\"").contains("x.toml:1:8"));
         assert!(check("\"{{ python\"").contains("x.toml:1:"));
         assert!(!check("\"{{ accounts | nothing }}\"").contains("sesame"));

@@ -230,5 +230,5 @@ async fn pyftpdlib_stops_without_a_trace() {
     bare.command("DELE nothing").await;
     let log = instance.log();
     assert!(log.contains("USER 'alice' logged in") && !log.contains("sesame"), "{log}");
-    in_time(stop_leaves_nothing(&server, None, instance)).await;
+    in_time(stop_leaves_nothing(None, instance)).await;
 }
