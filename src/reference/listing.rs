@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 
 use super::bug::Bug;
 use super::fs::{FsError, Kind, NodeId};
+use super::job::{Download, Job};
 use super::session::Data;
-use super::stream::{Download, Job};
 use super::turn::Turn;
 use crate::ftp::command::Command;
 use crate::ftp::letter::Letter;

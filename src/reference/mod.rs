@@ -17,6 +17,7 @@ mod feature;
 mod file;
 mod fs;
 pub mod interface;
+mod job;
 mod line;
 mod listing;
 mod login;

@@ -15,7 +15,7 @@ use crate::ftp::content::Content;
 use crate::ftp::letter::Letters;
 use crate::ftp::path::VirtualPath;
 
-const NOW: i64 = 1_300_000_000;
+const NOW: i64 = 1_600_000_000;
 
 /// A world with one account, alice, whose password is `secret`, and files.
 fn world(letters: &str, bug: Option<Bug>) -> World {

@@ -5,7 +5,7 @@
 use super::bug::Bug;
 use super::file::FileData;
 use super::fs::{FsError, NodeId, Place};
-use super::stream::{Download, How, Job, Upload};
+use super::job::{Download, How, Job, Upload};
 use super::turn::Turn;
 use crate::ftp::ascii::ToNet;
 use crate::ftp::command::Command;

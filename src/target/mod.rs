@@ -8,6 +8,7 @@ pub mod disk;
 pub mod embedded;
 mod listen;
 mod log;
+pub mod reference;
 #[cfg(test)]
 mod trial;
 
@@ -132,7 +133,7 @@ pub trait Target: fmt::Debug + Send + Sync {
 }
 
 /// The kinds of server that are built in, each with the other names that it answers to.
-const BUILT_IN: [(&str, &[&str]); 2] = [("libunftp", &["embedded"]), ("degenerate", &[])];
+const BUILT_IN: [(&str, &[&str]); 3] = [("libunftp", &["embedded"]), ("reference", &[]), ("degenerate", &[])];
 
 /// The built-in kind of server of this name, with the `--set` options given to it.
 ///
@@ -144,6 +145,11 @@ pub fn resolve(name: &str, settings: &[(String, String)]) -> Result<Box<dyn Targ
         Some("libunftp") => {
             known_keys("libunftp", settings, &[])?;
             Ok(Box::new(embedded::Embedded::new()))
+        }
+        Some("reference") => {
+            known_keys("reference", settings, &["broken"])?;
+            let names: Vec<&str> = settings.iter().map(|(_, names)| names.as_str()).collect();
+            Ok(Box::new(if names.is_empty() { reference::Reference::default() } else { reference::Reference::broken(&names.join(","))? }))
         }
         Some("degenerate") => Ok(Box::new(degenerate::Degenerate::new(settings)?)),
         _ => {
@@ -300,6 +306,10 @@ mod tests {
         check("libunftp", &[], Ok("libunftp"));
         check("embedded", &[], Ok("libunftp"));
         check("libunftpd", &[], Err("no server \"libunftpd\"; did you mean \"libunftp\"?"));
+        check("reference", &[], Ok("reference"));
+        check("reference", &[("broken", "mkd-lies,mkd-250"), ("broken", "size-off")], Ok("reference"));
+        check("reference", &[("broken", "size-of")], Err("no planted bug \"size-of\"; did you mean \"size-off\"?"));
+        check("reference", &[("borken", "size-off")], Err("no option of reference \"borken\"; did you mean \"broken\"?"));
         check("embedded", &[("version", "1")], Err("libunftp has no option \"version\", nor any other"));
     }
 }

@@ -169,7 +169,7 @@ fn needs_data(line: &str) -> bool {
 }
 
 /// Sessions in every state do not keep a server from stopping, nor anything of it behind.
-pub(super) async fn stop_leaves_nothing(target: &dyn Target, path: Option<&Path>, instance: Box<dyn Instance>) {
+pub(super) async fn stop_leaves_nothing(path: Option<&Path>, instance: Box<dyn Instance>) {
     let address = instance.address();
     let mut ports = vec![address.port()];
     let idle = Bare::login(address, "alice").await;
@@ -194,7 +194,7 @@ pub(super) async fn stop_leaves_nothing(target: &dyn Target, path: Option<&Path>
         bare.send("CWD /\r\nCWD /\r\nNOOP\r\nCWD /").await;
         pipeline.push(bare);
     }
-    assert!(path.is_none_or(Path::exists), "{target:?}");
+    assert!(path.is_none_or(Path::exists));
     let disk = instance.disk();
     stop(instance).await;
     assert!(path.is_none_or(|path| !path.exists()));
@@ -245,6 +245,13 @@ impl Bare {
 
     pub(super) async fn send(&mut self, line: &str) {
         self.control.write_all(format!("{line}\r\n").as_bytes()).await.unwrap();
+    }
+
+    /// ABOR with IP and Synch before it, RFC 959 section 4.1.3: the data mark goes out of band.
+    pub(super) async fn send_telnet_abort(&mut self) {
+        self.control.write_all(b"\xff\xf4\xff").await.unwrap();
+        socket2::SockRef::from(self.control.get_ref()).send_out_of_band(b"\xf2").unwrap();
+        self.send("ABOR").await;
     }
 
     /// Reads one reply, and its text.
