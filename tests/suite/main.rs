@@ -3,6 +3,7 @@
 mod architecture;
 mod degenerate;
 mod planted;
+mod profile;
 mod program;
 mod same;
 
