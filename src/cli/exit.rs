@@ -65,7 +65,7 @@ pub struct Happened {
     pub failed: bool,
     /// A case without a verdict, or a run that ended before its plan did.
     pub inconclusive: bool,
-    /// A known failure passes, or an entry matches nothing.
+    /// An entry of the baseline is no longer true, matches nothing, or has expired.
     pub baseline_outdated: bool,
     /// No case came to a verdict other than unsupported.
     pub nothing_ran: bool,
@@ -141,6 +141,10 @@ impl Report for Watch {
                 happened.interrupted |= summary.interrupted;
                 happened.not_started |= summary.not_started.is_some();
                 happened.inconclusive |= summary.not_played != 0 && summary.cut_short.is_some();
+                if let Some(baseline) = &summary.baseline {
+                    happened.failed |= !baseline.changed.is_empty();
+                    happened.baseline_outdated |= baseline.is_outdated();
+                }
             }
         }
         Ok(())

@@ -34,7 +34,7 @@ pub(super) struct Arguments {
     #[arg(value_name = "PATH|ID")]
     pub(super) what: Vec<String>,
 
-    /// The server: `libunftp` (in this process), `reference`, or a profile.
+    /// The server: `libunftp` (in this process), `reference`, or a profile: `pyftpdlib`, `./mine.toml`.
     #[arg(long, value_name = "NAME", default_value = DEFAULT_SERVER)]
     pub(super) server: String,
 
@@ -139,8 +139,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Wr
     let (paths, selection) = arguments.selection();
     let suite = Suite::load(&paths)?;
     let plan = Plan::new(select(&suite, &selection)?, arguments.slow);
-    let target: Arc<dyn Target> =
-        Arc::from(target::resolve(&arguments.server, &arguments.set).map_err(|error| Wrong::Usage(error.to_string()))?);
+    let target: Arc<dyn Target> = Arc::from(target::resolve(&arguments.server, &arguments.set)?);
     let mut listeners = Listeners { watch: Watch::new(arguments.strict), reports: arguments.reports(output.color)?, broken: None };
     let runtime = tokio::runtime::Runtime::new()?;
     runtime

@@ -6,6 +6,7 @@
 //!
 //! Responsible for findings, verdicts and captures. Does not know how events came about, and no server by name.
 
+pub mod baseline;
 pub mod bind;
 mod choose;
 mod describe;

@@ -41,6 +41,16 @@ impl Verdict {
             Self::Error => "error",
         }
     }
+
+    /// Whether a case that ended so fails a run; with `strict` a deviation does.
+    #[must_use]
+    pub const fn fails(self, strict: bool) -> bool {
+        match self {
+            Self::Pass | Self::Info | Self::Unsupported => false,
+            Self::Deviation => strict,
+            Self::Fail | Self::Inconclusive | Self::Error => true,
+        }
+    }
 }
 
 impl fmt::Display for Verdict {
@@ -64,6 +74,9 @@ pub enum Facet {
 }
 
 impl Facet {
+    /// All, in their order.
+    pub const ALL: [Self; 4] = [Self::Effect, Self::Reply, Self::Liveness, Self::Timing];
+
     /// The word in reports.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -113,6 +126,12 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// The finding that made the verdict: the first that is as grave.
+    #[must_use]
+    pub fn gravest(&self) -> Option<&Finding> {
+        self.findings.iter().find(|finding| finding.verdict == self.verdict)
+    }
+
     /// The facets of the findings that are not merely named: sorted, each once.
     #[must_use]
     pub fn facets(&self) -> Vec<Facet> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ftp::transcript::{self, Transcript};
+use crate::judge::baseline::Comparison;
 use crate::judge::verdict::{Outcome, Verdict};
 use crate::scenario::model::Case;
 
@@ -95,4 +96,6 @@ pub struct Summary {
     pub not_started: Option<String>,
     /// Directories that were kept (`--keep`) or could not be removed.
     pub left: Vec<String>,
+    /// What was found out about the baseline, where there is one.
+    pub baseline: Option<Comparison>,
 }

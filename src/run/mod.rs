@@ -3,6 +3,7 @@
 //! Responsible for the plan, the servers under it, the order of what is told, and for the run's own deadline. What a case
 //! costs while it waits is a connection and no core: so many connections are open at once, and no more.
 
+pub mod baseline;
 pub mod capability;
 pub mod event;
 pub mod plan;
@@ -19,6 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::ftp::transcript::{Transcript, What};
+use crate::judge::baseline::{Baseline, Comparer};
 use crate::judge::verdict::{Outcome, Verdict};
 use crate::play::{self, Ground, Live, Played};
 use crate::scenario::model::{Action, Case, StepKind, Way};
@@ -55,6 +57,8 @@ pub struct Options {
     pub run: Duration,
     /// Emit [`Event::Said`].
     pub live: bool,
+    /// Failures that are known do not fail the run.
+    pub baseline: Option<Arc<Baseline>>,
 }
 
 impl Default for Options {
@@ -72,6 +76,7 @@ impl Default for Options {
             slow_case: Duration::from_secs(300),
             run: Duration::from_secs(3600),
             live: false,
+            baseline: None,
         }
     }
 }
@@ -79,11 +84,7 @@ impl Default for Options {
 /// Whether a case that ended so fails the run.
 #[must_use]
 pub fn fails(verdict: Verdict, strict: bool) -> bool {
-    match verdict {
-        Verdict::Pass | Verdict::Info | Verdict::Unsupported => false,
-        Verdict::Deviation => strict,
-        Verdict::Fail | Verdict::Inconclusive | Verdict::Error => true,
-    }
+    verdict.fails(strict)
 }
 
 /// Plays a plan on a target and tells the events; the last is always [`Event::Over`].
@@ -230,6 +231,7 @@ impl Stage {
         let mut running: JoinSet<Done> = JoinSet::new();
         let mut shelf = Shelf { events: self.events.clone(), next: 0, done: BTreeMap::new() };
         let (mut failed, mut played, mut left) = (0, 0, Vec::new());
+        let mut comparer = self.comparer();
         while next.is_some() || !running.is_empty() {
             let weight = next.map_or(1, |index| connections(&cases[index]).min(self.options.jobs.max(1)));
             tokio::select! {
@@ -240,8 +242,9 @@ impl Stage {
                     next = waiting.next();
                 }
                 Some(done) = running.join_next() => {
-                    let Ok(done) = done else { continue };
+                    let Ok(mut done) = done else { continue };
                     played += 1;
+                    done.report.known = comparer.as_mut().and_then(|comparer| done.report.compare(comparer));
                     failed += usize::from(fails(done.report.outcome.verdict, self.options.strict) && done.report.known.is_none());
                     left.extend(done.left);
                     shelf.put(done.report);
@@ -273,7 +276,14 @@ impl Stage {
         running.shutdown().await;
         shelf.clear();
         summary.not_played = cases.len() - played;
+        summary.baseline = comparer.map(Comparer::finish);
         left
+    }
+
+    fn comparer(&self) -> Option<Comparer> {
+        let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+        let baseline = self.options.baseline.clone()?;
+        Some(Comparer::new(baseline, self.target.version(), today, self.options.strict))
     }
 
     async fn case(&self, index: usize, case: Arc<Case>, accounts: Vec<Vec<Account>>, permit: OwnedSemaphorePermit) -> Done {
@@ -350,6 +360,11 @@ impl Stage {
 }
 
 impl CaseReport {
+    /// Why the failure is known, if it is.
+    fn compare(&self, comparer: &mut Comparer) -> Option<String> {
+        comparer.take(&self.case.id, &self.outcome, self.reason.as_deref())
+    }
+
     /// A case that was not played.
     fn unplayed(index: usize, case: Arc<Case>, verdict: Verdict, reason: String) -> Self {
         Self {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use crate::requirement::Catalogue;
 use crate::scenario::diagnostic::Severity;
+use crate::scenario::id::file_id;
 use crate::scenario::lint::lint;
 use crate::scenario::model::{Case, Scenario, Source};
 use crate::scenario::{Diagnostic, expand, parse_bytes};
@@ -164,12 +165,6 @@ impl Suite {
     pub fn cases_of_paths(&self) -> impl Iterator<Item = &Arc<Case>> {
         self.files().filter(|file| file.origin == Origin::Path).flat_map(|file| &file.cases)
     }
-}
-
-/// An id without its row and its variant.
-#[must_use]
-pub fn file_id(id: &str) -> &str {
-    id.split(['#', '@']).next().unwrap_or(id)
 }
 
 fn built_in_files() -> Vec<Raw> {

@@ -7,6 +7,7 @@ pub mod diagnostic;
 pub mod expand;
 #[cfg(test)]
 mod golden;
+pub mod id;
 #[cfg(test)]
 mod laws;
 pub mod lint;

@@ -8,6 +8,7 @@ pub mod disk;
 pub mod embedded;
 mod listen;
 mod log;
+pub mod profile;
 pub mod reference;
 #[cfg(test)]
 mod trial;
@@ -135,7 +136,8 @@ pub trait Target: fmt::Debug + Send + Sync {
 /// The kinds of server that are built in, each with the other names that it answers to.
 const BUILT_IN: [(&str, &[&str]); 3] = [("libunftp", &["embedded"]), ("reference", &[]), ("degenerate", &[])];
 
-/// The built-in kind of server of this name, with the `--set` options given to it.
+/// The built-in kind of server of this name, or that of a [`profile`]: a built-in one by its name, another by the path of its
+/// TOML file; with the `--set` options given to it.
 ///
 /// # Errors
 /// An unknown name, or an option that this server does not have; both name the nearest that exists.
@@ -153,8 +155,12 @@ pub fn resolve(name: &str, settings: &[(String, String)]) -> Result<Box<dyn Targ
         }
         Some("degenerate") => Ok(Box::new(degenerate::Degenerate::new(settings)?)),
         _ => {
+            if let Some(profile) = profile::resolve(name, settings)? {
+                return Ok(Box::new(profile));
+            }
+            let profiles = profile::names();
             let names = BUILT_IN.iter().flat_map(|(own, others)| std::iter::once(*own).chain(others.iter().copied()));
-            Err(StartError::Setting(unknown("server", name, names)))
+            Err(StartError::Setting(unknown("server", name, names.chain(profiles.iter().map(String::as_str)))))
         }
     }
 }
@@ -210,6 +216,14 @@ pub enum StartError {
     /// A setting that this server cannot be given, or an unknown one.
     #[error("{0}")]
     Setting(String),
+    /// A profile that cannot be understood.
+    #[error("{}", diagnostic.render(text, false))]
+    Profile {
+        /// Its text.
+        text: std::sync::Arc<crate::scenario::model::Source>,
+        /// What is wrong with it.
+        diagnostic: Box<crate::scenario::Diagnostic>,
+    },
     /// It is not installed, did not get ready, or died.
     #[error("{0}")]
     Server(String),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ftpspec::judge::verdict::Verdict;
-use ftpspec::reference::bug::Bug;
+use ftpspec::reference::Bug;
 use ftpspec::run::Options;
 use ftpspec::run::select::covers;
 
