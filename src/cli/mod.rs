@@ -9,12 +9,14 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::run::baseline::BaselineError;
 use crate::run::select::SelectError;
 use crate::run::suite::{Problem, SuiteError};
 use exit::Exit;
 
 pub mod exit;
 
+mod baseline;
 mod check;
 mod explain;
 mod fmt;
@@ -38,6 +40,8 @@ struct Cli {
 enum Verb {
     /// Play scenarios against a server and say what conforms.
     Run(run::Arguments),
+    /// Show or mend the list of a server's known failures.
+    Baseline(baseline::Arguments),
     /// Read scenario files and say all that is wrong with them.
     Check(check::Arguments),
     /// Write scenario files in their canonical form.
@@ -69,6 +73,9 @@ enum Wrong {
     /// Scenario files that cannot be read.
     #[error(transparent)]
     Suite(#[from] SuiteError),
+    /// A baseline that cannot be read.
+    #[error(transparent)]
+    Baseline(#[from] BaselineError),
     /// The output cannot be written.
     #[error("cannot write: {0}")]
     Output(#[from] io::Error),
@@ -130,6 +137,7 @@ pub fn main() -> ExitCode {
 fn perform(verb: Verb, output: &mut Output) -> Exit {
     let result = match verb {
         Verb::Run(arguments) => run::run(&arguments, output),
+        Verb::Baseline(arguments) => baseline::baseline(&arguments, output),
         Verb::Check(arguments) => check::check(&arguments, output),
         Verb::Fmt(arguments) => fmt::fmt(&arguments, output),
         Verb::List(arguments) => list::list(&arguments, output),
@@ -143,14 +151,15 @@ fn perform(verb: Verb, output: &mut Output) -> Exit {
 fn tell(wrong: &Wrong, output: &mut Output) -> Exit {
     let exit = match wrong {
         Wrong::Suite(SuiteError::Unreadable(_)) => Exit::Parse,
-        Wrong::Usage(_) | Wrong::Select(_) | Wrong::Suite(_) => Exit::Usage,
+        Wrong::Usage(_) | Wrong::Select(_) | Wrong::Suite(_) | Wrong::Baseline(_) => Exit::Usage,
         // Who reads only the beginning (`ftpspec list | head`) has got what was asked for.
         Wrong::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return Exit::Expected,
         Wrong::Output(_) => Exit::Harness,
     };
     let told = match wrong {
         Wrong::Suite(SuiteError::Unreadable(problems)) => output.problems(problems),
-        Wrong::Suite(_) | Wrong::Usage(_) | Wrong::Select(_) | Wrong::Output(_) => {
+        Wrong::Baseline(BaselineError::Unreadable(problem)) => output.problems(std::slice::from_ref(problem)),
+        Wrong::Suite(_) | Wrong::Baseline(_) | Wrong::Usage(_) | Wrong::Select(_) | Wrong::Output(_) => {
             let style = anstyle::AnsiColor::Red.on_default().bold();
             if output.color_err { writeln!(output.err, "{style}error{style:#}: {wrong}") } else { writeln!(output.err, "error: {wrong}") }
         }

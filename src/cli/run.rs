@@ -16,6 +16,7 @@ use crate::report::terminal::{Options, TerminalReport, Verbosity};
 use crate::report::{Report, Sink};
 use crate::requirement::{Level, nearest};
 use crate::run;
+use crate::run::baseline;
 use crate::run::event::Event;
 use crate::run::plan::Plan;
 use crate::run::select::{Selection, select};
@@ -23,7 +24,7 @@ use crate::run::suite::Suite;
 use crate::target::{self, Target};
 
 /// The server where none is named.
-const DEFAULT_SERVER: &str = "libunftp";
+pub(super) const DEFAULT_SERVER: &str = "libunftp";
 
 /// The arguments of `run`.
 #[derive(Debug, Clone, Args)]
@@ -86,6 +87,14 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FORMAT=FILE")]
     pub(super) report: Vec<ReportArgument>,
 
+    /// The known failures of the server; by default those that are built in for a server of this name.
+    #[arg(long, value_name = "FILE", conflicts_with = "no_baseline")]
+    pub(super) baseline: Option<PathBuf>,
+
+    /// No failure is known.
+    #[arg(long)]
+    pub(super) no_baseline: bool,
+
     /// Show each transcript as it happens, and what passes.
     #[arg(short, long, conflicts_with = "quiet")]
     pub(super) verbose: bool,
@@ -141,34 +150,50 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Wr
     let plan = Plan::new(select(&suite, &selection)?, arguments.slow);
     let target: Arc<dyn Target> =
         Arc::from(target::resolve(&arguments.server, &arguments.set).map_err(|error| Wrong::Usage(error.to_string()))?);
+    let baseline = match (arguments.no_baseline, &arguments.baseline) {
+        (true, _) => None,
+        (false, Some(path)) => Some(baseline::load(path)?),
+        (false, None) => baseline::built_in(target.name())?,
+    };
+    let options = run::Options { baseline: baseline.map(Arc::new), ..arguments.options() };
     let mut listeners = Listeners { watch: Watch::new(arguments.strict), reports: arguments.reports(output.color)?, broken: None };
-    let runtime = tokio::runtime::Runtime::new()?;
-    runtime
-        .block_on(async {
-            let (interrupt, interrupted) = watch::channel(false);
-            tokio::spawn(async move {
-                if asked_to_end().await.is_ok() {
-                    interrupt.send_replace(true);
-                }
-                // Kept until the end: a closed channel would look like an interrupt.
-                std::future::pending::<()>().await;
-            });
-            let (events, mut heard) = mpsc::unbounded_channel();
-            let playing = tokio::spawn(run::run(target, plan, arguments.options(), arguments.again(), interrupted, events));
-            while let Some(event) = heard.recv().await {
-                listeners.tell(&event);
-            }
-            playing.await
-        })
-        .map_err(|panic| Wrong::Output(io::Error::other(panic)))?;
-    // A blocking thread that waits for a dead disk must not keep the program.
-    runtime.shutdown_background();
+    play(target, plan, options, arguments.again(), |event| listeners.tell(event))?;
     let mut happened = listeners.watch.happened();
     if let Some(error) = listeners.broken {
         happened.harness_broke = true;
         writeln!(output.err, "error: a report could not be written: {error}")?;
     }
     Ok(exit_code(&happened))
+}
+
+/// Plays a plan and tells its events; ctrl-c ends the run, not the program.
+pub(super) fn play(
+    target: Arc<dyn Target>,
+    plan: Plan,
+    options: run::Options,
+    again: String,
+    mut tell: impl FnMut(&Event),
+) -> Result<(), Wrong> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let played = runtime.block_on(async {
+        let (interrupt, interrupted) = watch::channel(false);
+        tokio::spawn(async move {
+            if asked_to_end().await.is_ok() {
+                interrupt.send_replace(true);
+            }
+            // Kept until the end: a closed channel would look like an interrupt.
+            std::future::pending::<()>().await;
+        });
+        let (events, mut heard) = mpsc::unbounded_channel();
+        let playing = tokio::spawn(run::run(target, plan, options, again, interrupted, events));
+        while let Some(event) = heard.recv().await {
+            tell(&event);
+        }
+        playing.await
+    });
+    // A blocking thread that waits for a dead disk must not keep the program.
+    runtime.shutdown_background();
+    played.map(drop).map_err(|panic| Wrong::Output(io::Error::other(panic)))
 }
 
 /// Waits for ctrl-c, or for the signal by which a CI ends a job.
@@ -273,7 +298,7 @@ impl Arguments {
 }
 
 /// Reads `KEY=VALUE`.
-fn key_value(text: &str) -> Result<(String, String), String> {
+pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         Some(_) | None => Err("expected KEY=VALUE, like `broken=rest-off-by-one`".to_owned()),

@@ -87,9 +87,8 @@ pub fn update(baseline: &Baseline, run: &Run<'_>, words: Option<&Words>) -> Upda
             update.dropped.push(entry.id.clone());
             continue;
         };
-        let mut narrow = table.clone();
-        narrow["id"] = value(first.as_str());
-        let mut table = if *first == entry.id { table } else { narrow };
+        let mut table = table;
+        rename(&mut table, first);
         adopt(&mut table, &std::mem::take(&mut orphaned));
         let more: Vec<(String, Table)> = more.iter().map(|id| (id.clone(), copy(&table, id))).collect();
         tables.push((first.clone(), table));
@@ -229,10 +228,21 @@ fn written(id: &str, kind: &Kind<'_>, words: &Words) -> Table {
     table
 }
 
+/// Gives an entry other cases; a comment behind the old ones stays.
+fn rename(table: &mut Table, id: &str) {
+    if let Some(old) = table.get_mut("id").and_then(Item::as_value_mut)
+        && old.as_str() != Some(id)
+    {
+        let decor = old.decor().clone();
+        *old = id.into();
+        *old.decor_mut() = decor;
+    }
+}
+
 /// The same entry for other cases.
 fn copy(table: &Table, id: &str) -> Table {
     let mut copy = table.clone();
-    copy["id"] = value(id);
+    rename(&mut copy, id);
     copy.decor_mut().set_prefix("\n");
     copy
 }
