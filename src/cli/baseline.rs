@@ -190,7 +190,8 @@ fn mend(arguments: &UpdateArguments, output: &mut Output) -> Result<Exit, Wrong>
         expires: arguments.expires,
     });
     let ids: Vec<&str> = suite.cases().map(|case| case.id.as_str()).collect();
-    let run = Run { played: &played(&reports), suite: &ids, version: target.version().as_deref(), strict: arguments.strict };
+    let (played, version) = (played(&reports), target.version());
+    let run = Run { played: &played, suite: &ids, version: version.as_deref(), strict: arguments.strict };
     let update = update(&baseline, &run, words.as_ref());
     if update.text != baseline.source.text || !path.exists() {
         // Only what can be read again may replace what could be.

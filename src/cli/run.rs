@@ -12,6 +12,9 @@ use tokio::sync::{mpsc, watch};
 use super::exit::{Exit, Watch, exit_code};
 use super::{Output, Wrong, split_paths, width};
 use crate::report::json::JsonReport;
+use crate::report::junit::JunitReport;
+use crate::report::markdown::MarkdownReport;
+use crate::report::tap::TapReport;
 use crate::report::terminal::{Options, TerminalReport, Verbosity};
 use crate::report::{Report, Sink};
 use crate::requirement::{Level, nearest};
@@ -83,7 +86,8 @@ pub(super) struct Arguments {
     #[arg(long)]
     pub(super) shuffle: bool,
 
-    /// Write a report to a file, `-` for standard output; may be given several times. Formats: json.
+    /// Write a report to a file, `-` for standard output; may be given several times. Formats: json, junit,
+    /// md (Markdown), tap.
     #[arg(long, value_name = "FORMAT=FILE")]
     pub(super) report: Vec<ReportArgument>,
 
@@ -120,10 +124,13 @@ pub(super) struct ReportArgument {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
     Json,
+    Junit,
+    Markdown,
+    Tap,
 }
 
 impl Format {
-    const ALL: [(&'static str, Self); 1] = [("json", Self::Json)];
+    const ALL: [(&'static str, Self); 4] = [("json", Self::Json), ("junit", Self::Junit), ("md", Self::Markdown), ("tap", Self::Tap)];
 }
 
 impl FromStr for ReportArgument {
@@ -291,6 +298,9 @@ impl Arguments {
             };
             reports.push(match format {
                 Format::Json => Box::new(JsonReport::new(sink)),
+                Format::Junit => Box::new(JunitReport::new(sink, self.strict)),
+                Format::Markdown => Box::new(MarkdownReport::new(sink, self.strict)),
+                Format::Tap => Box::new(TapReport::new(sink, self.strict)),
             });
         }
         Ok(reports)
@@ -351,7 +361,7 @@ mod tests {
         assert_eq!(level("SHOUD").unwrap_err(), "did you mean SHOULD? levels: MUST, SECURITY, DEFACTO, SHOULD, MAY");
         assert_eq!(key_value("a=b=c"), Ok(("a".to_owned(), "b=c".to_owned())));
         assert!(key_value("=b").is_err() && key_value("ab").is_err());
-        assert_eq!("jsn=f".parse::<ReportArgument>().unwrap_err(), "there is no format `jsn`; formats: json");
+        assert_eq!("jsn=f".parse::<ReportArgument>().unwrap_err(), "there is no format `jsn`; formats: json, junit, md, tap");
         assert!("json=".parse::<ReportArgument>().is_err() && "json".parse::<ReportArgument>().is_err());
         assert_eq!("json=a=b".parse::<ReportArgument>().unwrap().file, PathBuf::from("a=b"));
     }

@@ -338,11 +338,10 @@ reason = \"no REST\"
     #[test]
     fn what_is_no_longer_true_goes() {
         let update = check(TEXT, &[("letters/denied#mkd", pass()), ("resume/rest#a", fail("500 other"))], None);
-        assert_eq!((update.dropped, update.narrowed, update.unknown), (
-            vec!["resume/rest#a".to_owned()],
-            vec!["letters/denied".to_owned()],
-            vec!["resume/rest#a".to_owned()]
-        ));
+        assert_eq!(
+            (update.dropped, update.narrowed, update.unknown),
+            (vec!["resume/rest#a".to_owned()], vec!["letters/denied".to_owned()], vec!["resume/rest#a".to_owned()])
+        );
         insta::assert_snapshot!(update.text);
     }
 
