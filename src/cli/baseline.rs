@@ -13,7 +13,7 @@ use super::run::{DEFAULT_SERVER, key_value, play};
 use super::{Output, Wrong, plural, split_paths, width};
 use crate::judge::baseline::edit::{Played, Run, Update, Words, update};
 use crate::judge::baseline::read::is_section;
-use crate::judge::baseline::{Baseline, Entry};
+use crate::judge::baseline::{Baseline, Entry, said};
 use crate::judge::verdict::Verdict;
 use crate::report::transcript::wrap;
 use crate::requirement::Catalogue;
@@ -198,6 +198,9 @@ fn mend(arguments: &UpdateArguments, output: &mut Output) -> Result<Exit, Wrong>
         read(&path.display().to_string(), update.text.as_bytes())?;
         fs::write(&path, &update.text).map_err(|source| SuiteError::Io { path: path.clone(), source })?;
     }
+    for report in reports.iter().filter(|report| update.unknown.contains(&report.case.id)) {
+        writeln!(output.out, "{:<14} {}  {}", "not known", report.case.id, said(&report.outcome, report.reason.as_deref()))?;
+    }
     tell(&path, &update, reports.len(), output)
 }
 
@@ -235,7 +238,7 @@ fn played(reports: &[CaseReport]) -> Vec<Played<'_>> {
 
 fn tell(path: &Path, update: &Update, played: usize, output: &mut Output) -> Result<Exit, Wrong> {
     let Update { dropped, narrowed, added, unknown, idle, .. } = update;
-    for (word, ids) in [("dropped", dropped), ("narrowed", narrowed), ("added", added), ("covers no case", idle), ("not known", unknown)] {
+    for (word, ids) in [("dropped", dropped), ("narrowed", narrowed), ("added", added), ("covers no case", idle)] {
         for id in ids {
             writeln!(output.out, "{word:<14} {id}")?;
         }

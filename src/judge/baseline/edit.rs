@@ -94,13 +94,23 @@ pub fn update(baseline: &Baseline, run: &Run<'_>, words: Option<&Words>) -> Upda
         tables.push((first.clone(), table));
         tables.extend(more);
     }
+    let none = tables.is_empty();
+    if none {
+        // Comments of a file without an entry stand behind what is not there; they are its head.
+        orphaned.push_str(document.trailing().as_str().unwrap_or_default());
+        document.set_trailing("");
+    }
     add(run, words, baseline, &mut tables, &mut update);
+    if let (true, Some((_, first))) = (none, tables.first_mut()) {
+        adopt(first, &std::mem::take(&mut orphaned));
+    }
     let mut known = ArrayOfTables::new();
     for (place, (_, mut table)) in tables.into_iter().enumerate() {
         table.set_position(isize::try_from(place).ok());
         known.push(table);
     }
     if !orphaned.is_empty() {
+        // Nothing is left that it could stand before.
         let trailing = document.trailing().as_str().unwrap_or_default().to_owned();
         document.set_trailing(orphaned + &trailing);
     }
@@ -367,7 +377,8 @@ reason = \"no REST\"
         insta::assert_snapshot!(update.text);
         let unknown = check(TEXT, &played, None);
         assert_eq!((unknown.text.as_str(), unknown.unknown.len()), (TEXT, 3));
-        let first = check("", &played, Some(&words()));
+        let first = check("# The head.\n", &played, Some(&words()));
+        assert!(first.text.starts_with("# The head.\n\n[[known]]\nid = \"letters/denied#dele\""), "{}", first.text);
         assert_eq!(first.added, ["letters/denied#dele", "login/rein", "resume/cut", "resume/rest"]);
     }
 
