@@ -201,7 +201,8 @@ impl Reader {
 
     fn date(&mut self, value: &Value<'_>) -> Option<Date> {
         let written = value.get_ref().as_datetime().filter(|written| written.time.is_none()).and_then(|written| written.date);
-        let date = written.and_then(|day| Date::new(i16::try_from(day.year).ok()?, i8::try_from(day.month).ok()?, i8::try_from(day.day).ok()?).ok());
+        let date = written
+            .and_then(|day| Date::new(i16::try_from(day.year).ok()?, i8::try_from(day.month).ok()?, i8::try_from(day.day).ok()?).ok());
         if date.is_none() {
             self.wrong(value, "a day, without quotes: `2027-01-31`");
         }
@@ -214,5 +215,8 @@ pub(crate) fn is_section(text: &str) -> bool {
     let Some(rest) = text.strip_prefix("RFC ") else { return false };
     let (number, place) = rest.split_once(' ').map_or((rest, None), |(number, place)| (number, Some(place)));
     let numbered = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    numbered && place.is_none_or(|place| ["section ", "sections ", "Appendix "].iter().any(|word| place.len() > word.len() && place.starts_with(word)))
+    numbered
+        && place.is_none_or(|place| {
+            ["section ", "sections ", "Appendix "].iter().any(|word| place.len() > word.len() && place.starts_with(word))
+        })
 }

@@ -6,7 +6,9 @@ fn source(text: &str) -> Arc<Source> {
 
 fn entry(id: &str, more: &str) -> String {
     let more = if more.contains("looks_like") { more.to_owned() } else { format!("looks_like = \"550 {{..}}\"\n{more}") };
-    format!("[[known]]\nid = \"{id}\"\nfacet = \"reply\"\nverdict = \"fail\"\nclause = \"3659-5.3-rest-350\"\nreason = \"no REST\"\n{more}\n\n")
+    format!(
+        "[[known]]\nid = \"{id}\"\nfacet = \"reply\"\nverdict = \"fail\"\nclause = \"3659-5.3-rest-350\"\nreason = \"no REST\"\n{more}\n\n"
+    )
 }
 
 fn baseline(text: &str) -> Arc<Baseline> {
