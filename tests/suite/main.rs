@@ -4,6 +4,7 @@ mod architecture;
 mod baseline;
 mod degenerate;
 mod planted;
+mod profile;
 mod program;
 mod same;
 

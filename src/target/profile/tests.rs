@@ -167,7 +167,7 @@ fn pyftpdlib() -> Option<Profile> {
     );
     assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{install}");
     // Past the test's own output, which nobody sees of a test that passes.
-    writeln!(std::io::stderr(), "\nNOT TESTED: {install}\n").unwrap();
+    writeln!(io::stderr(), "\nNOT TESTED: {install}\n").unwrap();
     None
 }
 
