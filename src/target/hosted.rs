@@ -228,7 +228,7 @@ mod tests {
     #[tokio::test]
     async fn it_runs_until_it_is_stopped() {
         let target = Hosted::new("greeter", greeter).version("1").letters(Letters::ALL);
-        assert_eq!((target.name(), target.version().as_deref()), ("greeter", Some("1")));
+        assert_eq!((target.name(), Target::version(&target).as_deref()), ("greeter", Some("1")));
         let instance = target.start(&Settings::default(), &[account("alice", false)]).await.unwrap();
         let address = instance.address();
         let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
