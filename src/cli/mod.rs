@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::run::baseline::BaselineError;
 use crate::run::select::SelectError;
 use crate::run::suite::{Problem, SuiteError};
+use crate::target::StartError;
 use exit::Exit;
 
 pub mod exit;
@@ -67,6 +68,9 @@ enum Wrong {
     /// The user's words.
     #[error("{0}")]
     Usage(String),
+    /// A server that there is none of, or whose profile cannot be understood.
+    #[error(transparent)]
+    Server(#[from] StartError),
     /// A selection that fits nothing.
     #[error(transparent)]
     Select(#[from] SelectError),
@@ -151,7 +155,7 @@ fn perform(verb: Verb, output: &mut Output) -> Exit {
 fn tell(wrong: &Wrong, output: &mut Output) -> Exit {
     let exit = match wrong {
         Wrong::Suite(SuiteError::Unreadable(_)) => Exit::Parse,
-        Wrong::Usage(_) | Wrong::Select(_) | Wrong::Suite(_) | Wrong::Baseline(_) => Exit::Usage,
+        Wrong::Usage(_) | Wrong::Server(_) | Wrong::Select(_) | Wrong::Suite(_) | Wrong::Baseline(_) => Exit::Usage,
         // Who reads only the beginning (`ftpspec list | head`) has got what was asked for.
         Wrong::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return Exit::Expected,
         Wrong::Output(_) => Exit::Harness,
@@ -159,7 +163,8 @@ fn tell(wrong: &Wrong, output: &mut Output) -> Exit {
     let told = match wrong {
         Wrong::Suite(SuiteError::Unreadable(problems)) => output.problems(problems),
         Wrong::Baseline(BaselineError::Unreadable(problem)) => output.problems(std::slice::from_ref(problem)),
-        Wrong::Suite(_) | Wrong::Baseline(_) | Wrong::Usage(_) | Wrong::Select(_) | Wrong::Output(_) => {
+        Wrong::Server(StartError::Profile { text, diagnostic }) => writeln!(output.err, "{}", diagnostic.render(text, output.color_err)),
+        Wrong::Suite(_) | Wrong::Baseline(_) | Wrong::Usage(_) | Wrong::Server(_) | Wrong::Select(_) | Wrong::Output(_) => {
             let style = anstyle::AnsiColor::Red.on_default().bold();
             if output.color_err { writeln!(output.err, "{style}error{style:#}: {wrong}") } else { writeln!(output.err, "error: {wrong}") }
         }

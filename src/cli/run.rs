@@ -38,7 +38,7 @@ pub(super) struct Arguments {
     #[arg(value_name = "PATH|ID")]
     pub(super) what: Vec<String>,
 
-    /// The server: `libunftp` (in this process), `reference`, or a profile.
+    /// The server: `libunftp` (in this process), `reference`, or a profile: `pyftpdlib`, `./mine.toml`.
     #[arg(long, value_name = "NAME", default_value = DEFAULT_SERVER)]
     pub(super) server: String,
 
@@ -155,8 +155,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Wr
     let (paths, selection) = arguments.selection();
     let suite = Suite::load(&paths)?;
     let plan = Plan::new(select(&suite, &selection)?, arguments.slow);
-    let target: Arc<dyn Target> =
-        Arc::from(target::resolve(&arguments.server, &arguments.set).map_err(|error| Wrong::Usage(error.to_string()))?);
+    let target: Arc<dyn Target> = Arc::from(target::resolve(&arguments.server, &arguments.set)?);
     let baseline = match (arguments.no_baseline, &arguments.baseline) {
         (true, _) => None,
         (false, Some(path)) => Some(baseline::load(path)?),

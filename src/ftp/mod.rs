@@ -3,6 +3,8 @@
 //! Everything else speaks in these words. No I/O, no clock, and no opinion about what a server should do.
 
 pub mod address;
+pub mod ascii;
+pub mod command;
 pub mod content;
 pub mod fact;
 pub mod letter;

@@ -8,10 +8,13 @@
 
 pub mod baseline;
 pub mod bind;
+mod choose;
 mod describe;
 mod effect;
+mod expect;
 mod listing;
 pub mod reply;
+mod session;
 pub mod verdict;
 
 use std::collections::HashMap;
@@ -20,11 +23,9 @@ use std::sync::Arc;
 use crate::ftp::content::Content;
 use crate::ftp::transcript::{DiskState, End, Event, Transcript, What};
 use crate::requirement::{Catalogue, Level};
-use crate::scenario::model::{
-    Action, Arm, ArmOutcome, ArmPattern, Case, DiskCheck, Expect, Receive, Span, StatePattern, Step, StepKind, Subject,
-};
+use crate::scenario::model::{Action, Arm, ArmPattern, Case, DiskCheck, Expect, Receive, Span, StatePattern, Step, StepKind, Subject};
 use bind::{Bindings, Unresolved};
-use reply::{Fit, Heard, Progress};
+use reply::{Heard, Progress};
 use verdict::{Facet, Finding, Outcome, Verdict};
 
 /// How to go on after a step.
@@ -162,7 +163,6 @@ impl<'a> Judge<'a> {
     /// `seen`: how many events the transcript holds by now.
     pub fn step(&mut self, step: &Step, events: &[Event], seen: usize) -> Flow {
         self.seen = seen;
-        self.remember(events);
         if !step.cites.is_empty() {
             self.cited.clone_from(&step.cites);
         }
@@ -241,244 +241,16 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn expect(&mut self, step: &Step, expect: &Expect, events: &[Event]) -> Flow {
-        let heard = reply::heard(events);
-        match reply::decide(std::iter::once(expect), &heard, probed(events), true) {
-            Progress::Done(Some(fit)) => self.fitting(step, expect, fit, &heard),
-            Progress::Done(None) | Progress::More | Progress::Open => self.unfitting(step, expect, &heard),
-        }
-    }
-
-    fn fitting(&mut self, step: &Step, expect: &Expect, fit: Fit, heard: &[Heard<'_>]) -> Flow {
-        let expected = describe::expect(expect);
-        if fit.deviation && !step.cites.is_empty() && !self.control {
-            let seen = describe::all(&heard[..fit.len]);
-            let verdict = self.broken(&step.cites).min(Verdict::Deviation);
-            self.find(step, Facet::Reply, verdict, &expected, seen);
-        }
-        let Some(Heard::Reply(last)) = heard[..fit.len].iter().rev().find(|heard| matches!(heard, Heard::Reply(_))) else {
-            return Flow::Go;
-        };
-        let mut flow = Flow::Go;
-        for (wrong, needed) in self.texts(expect, last) {
-            let verdict = self.broken(&step.cites);
-            self.find(step, Facet::Reply, verdict, &expected, wrong);
-            if needed {
-                flow = Flow::Stop;
+    /// Hears of an event when it happens: what later steps look back at.
+    pub fn hear(&mut self, event: &Event) {
+        let memory = self.sessions.entry(Arc::clone(&event.session)).or_default();
+        match &event.what {
+            What::Reply(reply) => memory.reply = reply.lines().into_iter().map(<[u8]>::to_vec).collect(),
+            What::Sent { bytes } => {
+                let verb = bytes.iter().take_while(|byte| byte.is_ascii_alphabetic()).map(|byte| char::from(byte.to_ascii_uppercase()));
+                memory.verb = verb.collect();
             }
-        }
-        flow
-    }
-
-    /// What is wrong about a reply's text, and whether a capture stays unbound by that.
-    fn texts(&mut self, expect: &Expect, reply: &crate::ftp::reply::Reply) -> Vec<(String, bool)> {
-        let lines = reply.lines();
-        let shown = describe::reply(reply);
-        let mut wrong = Vec::new();
-        if let Some(pattern) = &expect.text {
-            let needed = bind::binds(pattern, &self.bindings);
-            if !self.bindings.matches_and_binds(pattern, short(reply.text())) {
-                wrong.push((format!("another text: {shown}"), needed));
-            }
-        }
-        for pattern in &expect.with {
-            let needed = bind::binds(pattern, &self.bindings);
-            if !lines.iter().any(|line| self.bindings.matches_and_binds(pattern, short(line))) {
-                wrong.push((format!("no line like {} in: {shown}", describe::pattern(pattern)), needed));
-            }
-        }
-        for pattern in &expect.without {
-            if lines.iter().any(|line| self.bindings.matches(pattern, short(line)).is_some()) {
-                wrong.push((format!("a line like {} in: {shown}", describe::pattern(pattern)), false));
-            }
-        }
-        if expect.wellformed && !reply.defects.is_empty() {
-            let defects: Vec<String> = reply.defects.iter().map(ToString::to_string).collect();
-            wrong.push((format!("{}: {shown}", defects.join(", ")), false));
-        }
-        wrong
-    }
-
-    fn unfitting(&mut self, step: &Step, expect: &Expect, heard: &[Heard<'_>]) -> Flow {
-        let facet = match heard.last() {
-            Some(Heard::Reply(_)) => Facet::Reply,
-            Some(Heard::Nothing) | None if expect.within.is_some() => Facet::Timing,
-            Some(Heard::End | Heard::Nothing) | None => Facet::Liveness,
-        };
-        self.unheard(step, facet, describe::expect(expect), heard)
-    }
-
-    /// A reply that is another than demanded, or is none. A connection that is lost or has fallen silent speaks about the
-    /// last step that cites something: what that step asked for cost the session.
-    fn unheard(&mut self, step: &Step, facet: Facet, expected: String, heard: &[Heard<'_>]) -> Flow {
-        let cites = if facet == Facet::Liveness { self.inherited(step) } else { step.cites.clone() };
-        let verdict = self.broken(&cites);
-        self.write(step.id, Verdictless { facet, verdict, expected, seen: describe::all(heard), cites: &cites, span: step.span });
-        Flow::Stop
-    }
-
-    fn until(&mut self, step: &Step, expect: &Expect, events: &[Event]) -> Flow {
-        // Each try is a line sent and what was heard after it; only the last counts.
-        let from = events.iter().rposition(|event| matches!(event.what, What::Sent { .. })).map_or(0, |at| at + 1);
-        let heard = reply::heard(&events[from..]);
-        let fits = |judge: &Self, reply: &crate::ftp::reply::Reply| {
-            expect.text.as_ref().is_none_or(|pattern| judge.bindings.matches(pattern, short(reply.text())).is_some())
-        };
-        match (reply::decide(std::iter::once(expect), &heard, false, false), heard.last()) {
-            (Progress::Done(Some(fit)), Some(Heard::Reply(reply))) if fits(self, reply) => self.fitting(step, expect, fit, &heard),
-            (_, Some(Heard::Reply(_))) if !events.iter().any(|event| matches!(event.what, What::Stalled(_))) => Flow::Again,
-            _ => {
-                let verdict = self.broken(&step.cites);
-                self.find(step, Facet::Timing, verdict, &describe::expect(expect), describe::all(&heard));
-                Flow::Stop
-            }
-        }
-    }
-
-    /// Steps that only need the connection to be there.
-    fn connected(&mut self, step: &Step, events: &[Event]) -> Flow {
-        let failed = events.iter().find_map(|event| match &event.what {
-            What::ConnectFailed { reason } => Some(format!("no connection: {reason}")),
-            What::DataFailed { reason } => Some(format!("no data connection: {reason}")),
-            What::SendFailed { reason } => Some(format!("could not be sent: {reason}")),
-            _ => None,
-        });
-        if let Some(seen) = failed {
-            let cites = self.inherited(step);
-            let verdict = self.broken(&cites);
-            let found =
-                Verdictless { facet: Facet::Liveness, verdict, expected: "a connection".into(), seen, cites: &cites, span: step.span };
-            self.write(step.id, found);
-            return Flow::Stop;
-        }
-        let greeting = reply::heard(events);
-        match greeting.first() {
-            None => Flow::Go,
-            Some(Heard::Reply(reply)) if reply.code == Some(220) => Flow::Go,
-            Some(_) => {
-                let verdict = self.broken(&step.cites);
-                self.find(step, Facet::Reply, verdict, "220", describe::all(&greeting));
-                Flow::Stop
-            }
-        }
-    }
-
-    /// A step that stands for some commands of the harness's own, the last of which must be answered like this.
-    fn sequence(&mut self, step: &Step, events: &[Event], facet: Facet, expected: &str, good: impl Fn(u16) -> bool) -> Flow {
-        if events.iter().any(|event| matches!(event.what, What::ConnectFailed { .. } | What::SendFailed { .. })) {
-            return self.connected(step, events);
-        }
-        let heard = reply::heard(events);
-        match heard.last() {
-            Some(Heard::Reply(reply)) if reply.code.is_some_and(&good) => Flow::Go,
-            last => {
-                let facet = if matches!(last, Some(Heard::Reply(_))) { facet } else { Facet::Liveness };
-                self.unheard(step, facet, expected.to_owned(), &heard)
-            }
-        }
-    }
-
-    fn data(&mut self, step: &Step, idle: bool, events: &[Event]) -> Flow {
-        if let Some(reason) =
-            events.iter().find_map(|event| if let What::DataFailed { reason } = &event.what { Some(reason.clone()) } else { None })
-        {
-            let verdict = self.broken(&step.cites);
-            self.find(step, Facet::Effect, verdict, if idle { "an address" } else { "a data connection" }, reason);
-            return Flow::Stop;
-        }
-        self.sequence(step, events, Facet::Reply, "227, 229 or 200", |code| matches!(code, 227 | 229 | 200))
-    }
-
-    fn alive(&mut self, step: &Step, events: &[Event]) -> Flow {
-        let heard = reply::heard(events);
-        let in_step = heard.len() == 1 && matches!(heard[0], Heard::Reply(reply) if reply.class() == Some(2));
-        // A second NOOP was sent because the first got another 2xx than 200: in step if both got the same.
-        let same = matches!(heard.as_slice(), [Heard::Reply(first), Heard::Reply(second)] if first.class() == Some(2) && first.code == second.code);
-        if in_step || same {
-            return Flow::Go;
-        }
-        let cites = self.inherited(step);
-        let verdict = self.broken(&cites);
-        let found = Verdictless {
-            facet: Facet::Liveness,
-            verdict,
-            expected: "200 to NOOP, and nothing before it".into(),
-            seen: describe::all(&heard),
-            cites: &cites,
-            span: step.span,
-        };
-        self.write(step.id, found);
-        Flow::Stop
-    }
-
-    fn choose(&mut self, step: &Step, subject: &Subject, arms: &[Arm], events: &[Event]) -> Flow {
-        let (arm, seen) = match subject {
-            Subject::Reply => self.reply_arm(arms, events),
-            Subject::Disk(_) => effect::disk_state(events)
-                .map_or((None, "nothing".to_owned()), |state| (effect::disk_arm(arms, state), describe::disk(state))),
-            Subject::Data => effect::data_arm(arms, events),
-            Subject::Listener(_) => {
-                let callers = effect::callers(events);
-                (
-                    effect::listener_arm(arms, callers.is_empty()),
-                    if callers.is_empty() { "nobody called".into() } else { format!("called by {callers:?}") },
-                )
-            }
-        };
-        let facet = if *subject == Subject::Reply { Facet::Reply } else { Facet::Effect };
-        let Some(index) = arm else {
-            let verdict = if facet == Facet::Effect { self.wrong(&step.cites) } else { self.broken(&step.cites) };
-            self.find(step, facet, verdict, &describe::arms(arms), seen);
-            return Flow::Stop;
-        };
-        let arm = &arms[index];
-        let cites = if arm.cites.is_empty() { self.inherited(step) } else { arm.cites.clone() };
-        if !arm.cites.is_empty() {
-            self.cited.clone_from(&arm.cites);
-        }
-        let (verdict, text) = match &arm.head.outcome {
-            ArmOutcome::Pass => return Flow::Arm(index),
-            ArmOutcome::Info(text) => (Verdict::Info, text),
-            ArmOutcome::Deviation(text) => (Verdict::Deviation, text),
-            ArmOutcome::Fail(text) => (Verdict::Fail, text),
-        };
-        let verdict = if self.control { Verdict::Inconclusive } else { verdict };
-        let seen = if text.is_empty() { seen } else { format!("{text}: {seen}") };
-        self.write(step.id, Verdictless { facet, verdict, expected: describe::arms(arms), seen, cites: &cites, span: arm.span });
-        Flow::Arm(index)
-    }
-
-    fn reply_arm(&mut self, arms: &[Arm], events: &[Event]) -> (Option<usize>, String) {
-        let heard = reply::heard(events);
-        let seen = describe::all(&heard);
-        // The first arm that fits in code and text; a text that does not fit passes the arm by.
-        for (index, arm) in arms.iter().enumerate() {
-            let ArmPattern::Reply(expect) = &arm.head.pattern else {
-                if arm.head.pattern == ArmPattern::Any && !heard.is_empty() {
-                    return (Some(index), seen);
-                }
-                continue;
-            };
-            let Progress::Done(Some(fit)) = reply::decide(std::iter::once(expect), &heard, probed(events), false) else { continue };
-            let last = heard[..fit.len].iter().rev().find_map(|heard| if let Heard::Reply(reply) = heard { Some(*reply) } else { None });
-            if last.is_none_or(|reply| self.texts(expect, reply).is_empty()) {
-                return (Some(index), seen);
-            }
-        }
-        (None, seen)
-    }
-
-    fn remember(&mut self, events: &[Event]) {
-        for event in events {
-            let memory = self.sessions.entry(Arc::clone(&event.session)).or_default();
-            match &event.what {
-                What::Reply(reply) => memory.reply = reply.lines().into_iter().map(<[u8]>::to_vec).collect(),
-                What::Sent { bytes } => {
-                    let verb = bytes.iter().take_while(|byte| byte.is_ascii_alphabetic()).map(|byte| char::from(byte.to_ascii_uppercase()));
-                    memory.verb = verb.collect();
-                }
-                _ => {}
-            }
+            _ => {}
         }
     }
 
@@ -578,13 +350,14 @@ fn replay(judge: &mut Judge<'_>, steps: &[Step], transcript: &Transcript) -> boo
         let events = events_of(transcript, step.id);
         if let StepKind::Together(branches) = &step.kind {
             // Each branch goes on by itself.
-            let alive = branches.iter().fold(true, |alive, branch| replay(judge, branch, transcript) && alive);
+            let alive = branches.iter().filter(|branch| !replay(judge, branch, transcript)).count() == 0;
             if !alive {
                 return false;
             }
             continue;
         }
-        let seen = transcript.events.iter().rposition(|event| event.step == step.id).map_or(0, |last| last + 1);
+        let seen = transcript.events.iter().rposition(|event| event.step == step.id).map_or(judge.seen, |last| last + 1);
+        transcript.events.iter().take(seen).skip(judge.seen).for_each(|event| judge.hear(event));
         let go = match judge.step(step, &events, seen) {
             Flow::Go | Flow::Again => true,
             Flow::Stop => false,

@@ -66,7 +66,9 @@ impl<'a> Record<'a> {
         if let Some(live) = &self.live {
             live.say(&event);
         }
-        self.state().transcript.events.push(event);
+        let mut state = self.state();
+        state.judge.hear(&event);
+        state.transcript.events.push(event);
     }
 
     /// The events of a step so far.

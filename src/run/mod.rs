@@ -317,7 +317,7 @@ impl Stage {
         for accounts in &accounts {
             match Stand::start(Arc::clone(&self.target), settings.clone(), accounts.clone()).await {
                 Ok(stand) => own.push(stand),
-                Err(error) => failed = failed.or(Some(format!("a server of its own did not start: {error}"))),
+                Err(error) => failed = failed.or_else(|| Some(format!("a server of its own did not start: {error}"))),
             }
         }
         let report = match failed {

@@ -77,8 +77,14 @@ fn outline(case: &Case) -> String {
         }
     }
     let mut out = vec![format!("{}: {}", case.id, case.title), format!("needs {:?} slow {} {:?}", case.needs, case.slow, case.settings)];
-    out.extend(case.roles.iter().map(|role| format!("role {} [{}] own {} anonymous {}", role.name, role.letters, role.own_root, role.anonymous)));
-    out.extend(case.files.iter().map(|file| format!("file {:?} {:?} {:?} {:?}", String::from_utf8_lossy(&file.path), file.node, file.mtime, file.mode)));
+    out.extend(
+        case.roles.iter().map(|role| format!("role {} [{}] own {} anonymous {}", role.name, role.letters, role.own_root, role.anonymous)),
+    );
+    out.extend(
+        case.files
+            .iter()
+            .map(|file| format!("file {:?} {:?} {:?} {:?}", String::from_utf8_lossy(&file.path), file.node, file.mtime, file.mode)),
+    );
     for stage in &case.stages {
         out.push(format!("stage control={}", stage.control));
         steps(&stage.steps, 2, &case.source, &mut out);
@@ -110,7 +116,15 @@ fn broken_files_say_all_that_is_wrong() {
 #[test]
 fn bytes_that_are_no_utf8_are_shown() {
     let (source, result) = parse_bytes("x.ftp", b"+++\ntitle = \"\xff\"\n+++\n", "x");
-    insta::assert_snapshot!(rendered(&source, &result.unwrap_err()), @"");
+    insta::assert_snapshot!(rendered(&source, &result.unwrap_err()), @r#"
+    error: the byte 0xff is no UTF-8
+     --> x.ftp:2:10
+      |
+    2 | title = "�"
+      |          ^
+      |
+      = help: other bytes than UTF-8 are written as escapes: `"\xff"` or `x"ff"`
+    "#);
 }
 
 #[test]

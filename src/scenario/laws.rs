@@ -8,9 +8,9 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::model::{
-    Abort, AccountSpec, Action, ArmHead, ArmOutcome, ArmPattern, Atom, Channel, CodePattern, DiskCheck, EntriesCheck, Expect, Expression, FactCheck,
-    FileKind, FileSpec, Front, Line, LineKind, Number, Pattern, Piece, Receive, Row, Scenario, Send, SendForm, Sequence, SequenceItem, Settings, Sign,
-    Source, Span, StatePattern, Subject, Term, Text, Way,
+    Abort, AccountSpec, Action, ArmHead, ArmOutcome, ArmPattern, Atom, Channel, CodePattern, DiskCheck, EntriesCheck, Expect, Expression,
+    FactCheck, FileKind, FileSpec, Front, Line, LineKind, Number, Pattern, Piece, Receive, Row, Scenario, Send, SendForm, Sequence,
+    SequenceItem, Settings, Sign, Source, Span, StatePattern, Subject, Term, Text, Way,
 };
 use super::{expand, parse, parse_bytes, print};
 
@@ -71,7 +71,8 @@ fn number() -> impl Strategy<Value = Number> {
 fn file_name() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         "[a-z0-9._/-]{1,8}".prop_map(String::into_bytes),
-        select(vec!["end", "absent", "5xx", "550", "split", "..", "i", "x", "file", "-", "listing", "a..b"]).prop_map(|word| word.as_bytes().to_vec()),
+        select(vec!["end", "absent", "5xx", "550", "split", "..", "i", "x", "file", "-", "listing", "a..b"])
+            .prop_map(|word| word.as_bytes().to_vec()),
         odd_bytes(),
     ]
 }
@@ -85,7 +86,7 @@ fn term() -> impl Strategy<Value = Term> {
         (number(), any::<u64>()).prop_map(|(size, seed)| Term::Bytes { size, seed }),
         (number(), text()).prop_map(|(count, eol)| Term::Lines { count, eol }),
         (file_name(), option::of(number()), option::of(number())).prop_map(|(name, from, to)| {
-            let backwards = from.as_ref().and_then(super::parse::constant) > to.as_ref().and_then(super::parse::constant);
+            let backwards = from.as_ref().and_then(parse::constant) > to.as_ref().and_then(parse::constant);
             Term::File { name, from: from.filter(|_| !(backwards && to.is_some())), to }
         }),
     ]
@@ -96,11 +97,16 @@ fn expression() -> impl Strategy<Value = Expression> {
 }
 
 fn duration() -> impl Strategy<Value = Duration> {
-    prop_oneof![0..86_400_000_u64, (0..86_400_u64).prop_map(|s| s * 1000), (0..1440_u64).prop_map(|m| m * 60_000)].prop_map(Duration::from_millis)
+    prop_oneof![0..86_400_000_u64, (0..86_400_u64).prop_map(|s| s * 1000), (0..1440_u64).prop_map(|m| m * 60_000)]
+        .prop_map(Duration::from_millis)
 }
 
 fn code() -> impl Strategy<Value = CodePattern> {
-    prop_oneof![(100..600_u16).prop_map(CodePattern::Code), (100..600_u16).prop_map(CodePattern::Exact), (1..6_u8).prop_map(CodePattern::Class)]
+    prop_oneof![
+        (100..600_u16).prop_map(CodePattern::Code),
+        (100..600_u16).prop_map(CodePattern::Exact),
+        (1..6_u8).prop_map(CodePattern::Class)
+    ]
 }
 
 fn sequence() -> impl Strategy<Value = Sequence> {
@@ -113,19 +119,26 @@ fn sequence() -> impl Strategy<Value = Sequence> {
 }
 
 fn expect() -> impl Strategy<Value = Expect> {
-    (vec(sequence(), 1..4), option::of(pattern()), vec(pattern(), 0..2), vec(pattern(), 0..2), any::<bool>(), option::of(duration())).prop_map(
-        |(alternatives, text, with, without, wellformed, within)| Expect { alternatives, text, with, without, wellformed, within },
-    )
+    (vec(sequence(), 1..4), option::of(pattern()), vec(pattern(), 0..2), vec(pattern(), 0..2), any::<bool>(), option::of(duration()))
+        .prop_map(|(alternatives, text, with, without, wellformed, within)| Expect {
+            alternatives,
+            text,
+            with,
+            without,
+            wellformed,
+            within,
+        })
 }
 
 fn send() -> impl Strategy<Value = Send> {
-    let verbatim = vec(prop_oneof![3 => "[ -~\tä]{1,12}".prop_map(|text| Piece::Literal(text.into_bytes())), 1 => place()], 0..4).prop_map(normal);
+    let verbatim =
+        vec(prop_oneof![3 => "[ -~\tä]{1,12}".prop_map(|text| Piece::Literal(text.into_bytes())), 1 => place()], 0..4).prop_map(normal);
     prop_oneof![
         verbatim.prop_map(|text| {
             let send = Send { text, form: SendForm::Verbatim, raw: false };
             // What a verbatim line cannot hold is written in quotes.
             let printed = print::print_action(&Action::Send(send.clone()));
-            if super::parse::is_verbatim(&printed) { send } else { Send { form: SendForm::Quoted, ..send } }
+            if parse::is_verbatim(&printed) { send } else { Send { form: SendForm::Quoted, ..send } }
         }),
         (text(), any::<bool>()).prop_map(|(text, raw)| Send { text, form: SendForm::Quoted, raw }),
         (vec(any::<u8>(), 0..6), any::<bool>()).prop_map(|(bytes, raw)| {
@@ -236,17 +249,14 @@ fn line(indent: usize, kind: LineKind, cites: Vec<String>, comment: Option<Strin
 fn lines() -> impl Strategy<Value = Vec<Line>> {
     let cites = || vec("[0-9]{3,4}-[a-z.0-9]{1,6}", 0..3);
     let (indent, more) = (|| 0..4_usize, || option::of(comment()));
-    let subject = prop_oneof![
-        Just(Subject::Reply),
-        Just(Subject::Data),
-        path().prop_map(Subject::Disk),
-        name().prop_map(Subject::Listener),
-    ];
+    let subject =
+        prop_oneof![Just(Subject::Reply), Just(Subject::Data), path().prop_map(Subject::Disk), name().prop_map(Subject::Listener),];
     let judged = prop_oneof![
         subject.prop_map(LineKind::Match),
         arm().prop_map(LineKind::Arm),
         duration().prop_map(LineKind::Until),
-        select(vec!["S> {zz}", "S> 257 \"a  {zz} #\"", "{zz}", "S> [150 | {zz}], 226", "{zz} -> pass"]).prop_map(|text| LineKind::Template(text.to_owned())),
+        select(vec!["S> {zz}", "S> 257 \"a  {zz} #\"", "{zz}", "S> [150 | {zz}], 226", "{zz} -> pass"])
+            .prop_map(|text| LineKind::Template(text.to_owned())),
     ];
     let plain = prop_oneof![
         select(vec![LineKind::Together, LineKind::Done, LineKind::Control]),
@@ -263,7 +273,7 @@ fn lines() -> impl Strategy<Value = Vec<Line>> {
         1 => (indent(), comment()).prop_map(|(indent, text)| line(indent, LineKind::Comment(text), vec![], None)),
         1 => Just(line(0, LineKind::Blank, vec![], None)),
         1 => (indent(), "C> [ -z]{0,4}\\{zz\\}[ -z]{0,4}")
-            .prop_filter("verbatim", |(_, text)| super::parse::is_verbatim(text))
+            .prop_filter("verbatim", |(_, text)| parse::is_verbatim(text))
             .prop_map(|(indent, text)| line(indent, LineKind::Template(text), vec![], None)),
     ];
     vec(any_line, 0..12)
@@ -288,10 +298,17 @@ fn file_spec() -> impl Strategy<Value = FileSpec> {
 }
 
 fn front() -> impl Strategy<Value = Front> {
-    let account = (front_string(), any::<bool>(), any::<bool>()).prop_map(|(letters, own_root, anonymous)| AccountSpec { letters, own_root, anonymous });
+    let account = (front_string(), any::<bool>(), any::<bool>()).prop_map(|(letters, own_root, anonymous)| AccountSpec {
+        letters,
+        own_root,
+        anonymous,
+    });
     let setting = || option::of(front_string());
-    let server = (setting(), setting(), setting())
-        .prop_map(|(idle_timeout, passive_ports, banner)| Settings { idle_timeout, passive_ports, banner });
+    let server = (setting(), setting(), setting()).prop_map(|(idle_timeout, passive_ports, banner)| Settings {
+        idle_timeout,
+        passive_ports,
+        banner,
+    });
     let row = btree_map("[a-p][a-z0-9_-]{0,4}", front_string(), 0..3);
     (
         "[!-~][ -~ä]{0,12}",
@@ -315,7 +332,7 @@ fn front() -> impl Strategy<Value = Front> {
                 .collect();
             let mut keys: Vec<String> = ["", "title", "needs", "accounts", "files", "server", "each"].map(str::to_owned).into();
             keys.extend(accounts.keys().map(|name| format!("accounts.{name}")));
-            keys.extend(files.keys().map(|path| format!("files.{}", super::parse::path_key(path))));
+            keys.extend(files.keys().map(|path| format!("files.{}", parse::path_key(path))));
             keys.extend(each.iter().map(|row| format!("each.{}", row.name)));
             let comments = comments.into_iter().map(|(index, texts)| (index.get(&keys).clone(), texts)).collect();
             Front {
@@ -364,9 +381,67 @@ proptest! {
 }
 
 const WORDS: &[&str] = &[
-    "C>", "S>", "C>>", "S>>", " ", "  ", "\n", "\n", "\n  ", "login", "alice", "f", "data", "match reply", "match disk f", "->", "pass", "together", "done",
-    "control", "until 5s", "as a", "block b", "absent", "..", "end", "[", "]", "{", "}", "{c}", "{n}", "\"", "\\", "x\"", "i\"", "ä", "226", "4xx", ",", "|", "~",
-    "=", "==", "fact", "size", "fill(", ")", "+++\n", "title = ", "#", "[accounts]", "listing", "raw", "1KiB", "\t", "\r\n", "\u{feff}", "a-b", "alive", "sync x",
+    "C>",
+    "S>",
+    "C>>",
+    "S>>",
+    " ",
+    "  ",
+    "\n",
+    "\n",
+    "\n  ",
+    "login",
+    "alice",
+    "f",
+    "data",
+    "match reply",
+    "match disk f",
+    "->",
+    "pass",
+    "together",
+    "done",
+    "control",
+    "until 5s",
+    "as a",
+    "block b",
+    "absent",
+    "..",
+    "end",
+    "[",
+    "]",
+    "{",
+    "}",
+    "{c}",
+    "{n}",
+    "\"",
+    "\\",
+    "x\"",
+    "i\"",
+    "ä",
+    "226",
+    "4xx",
+    ",",
+    "|",
+    "~",
+    "=",
+    "==",
+    "fact",
+    "size",
+    "fill(",
+    ")",
+    "+++\n",
+    "title = ",
+    "#",
+    "[accounts]",
+    "listing",
+    "raw",
+    "1KiB",
+    "\t",
+    "\r\n",
+    "\u{feff}",
+    "a-b",
+    "alive",
+    "sync x",
 ];
 
 fn exercise(bytes: &[u8]) {

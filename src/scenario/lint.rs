@@ -42,7 +42,9 @@ fn sent_line(line: &Line, found: &mut Vec<Diagnostic>) {
     if let Some(Piece::Literal(bytes)) = send.text.0.first().filter(|_| send.form == SendForm::Verbatim)
         && bytes.starts_with(b" ")
     {
-        found.push(Diagnostic::lint(line.span, "blanks at the start of a verbatim line are sent").help("write the line in quotes: `C> \" NOOP\"`"));
+        found.push(
+            Diagnostic::lint(line.span, "blanks at the start of a verbatim line are sent").help("write the line in quotes: `C> \" NOOP\"`"),
+        );
     }
     let Some(Piece::Literal(bytes)) = send.text.0.last().filter(|_| send.form == SendForm::Verbatim) else { return };
     if bytes.ends_with(b" ") || bytes.ends_with(b"\t") {
@@ -158,10 +160,7 @@ fn mixed_sets(steps: &[&Step], found: &mut Vec<Diagnostic>) {
 fn faults(steps: &[&Step], found: &mut Vec<Diagnostic>) {
     for (place, step) in steps.iter().enumerate() {
         let StepKind::Action(action) = &step.kind else { continue };
-        let fault = match action {
-            Action::Cut(_) | Action::Close(_) | Action::HalfClose(_) | Action::Abort(_) | Action::Stall(_) => true,
-            _ => false,
-        };
+        let fault = matches!(action, Action::Cut(_) | Action::Close(_) | Action::HalfClose(_) | Action::Abort(_) | Action::Stall(_));
         if fault && !steps[place + 1..].iter().any(|step| looks(step)) {
             found.push(
                 Diagnostic::lint(step.span, "nobody looks at the server after this")

@@ -9,6 +9,8 @@ pub mod embedded;
 pub mod hosted;
 mod listen;
 mod log;
+pub mod profile;
+pub mod reference;
 #[cfg(test)]
 mod trial;
 
@@ -133,9 +135,10 @@ pub trait Target: fmt::Debug + Send + Sync {
 }
 
 /// The kinds of server that are built in, each with the other names that it answers to.
-const BUILT_IN: [(&str, &[&str]); 2] = [("libunftp", &["embedded"]), ("degenerate", &[])];
+const BUILT_IN: [(&str, &[&str]); 3] = [("libunftp", &["embedded"]), ("reference", &[]), ("degenerate", &[])];
 
-/// The built-in kind of server of this name, with the `--set` options given to it.
+/// The built-in kind of server of this name, or that of a [`profile`]: a built-in one by its name, another by the path of its
+/// TOML file; with the `--set` options given to it.
 ///
 /// # Errors
 /// An unknown name, or an option that this server does not have; both name the nearest that exists.
@@ -146,10 +149,19 @@ pub fn resolve(name: &str, settings: &[(String, String)]) -> Result<Box<dyn Targ
             known_keys("libunftp", settings, &[])?;
             Ok(Box::new(embedded::Embedded::new()))
         }
+        Some("reference") => {
+            known_keys("reference", settings, &["broken"])?;
+            let names: Vec<&str> = settings.iter().map(|(_, names)| names.as_str()).collect();
+            Ok(Box::new(if names.is_empty() { reference::Reference::default() } else { reference::Reference::broken(&names.join(","))? }))
+        }
         Some("degenerate") => Ok(Box::new(degenerate::Degenerate::new(settings)?)),
         _ => {
+            if let Some(profile) = profile::resolve(name, settings)? {
+                return Ok(Box::new(profile));
+            }
+            let profiles = profile::names();
             let names = BUILT_IN.iter().flat_map(|(own, others)| std::iter::once(*own).chain(others.iter().copied()));
-            Err(StartError::Setting(unknown("server", name, names)))
+            Err(StartError::Setting(unknown("server", name, names.chain(profiles.iter().map(String::as_str)))))
         }
     }
 }
@@ -205,6 +217,14 @@ pub enum StartError {
     /// A setting that this server cannot be given, or an unknown one.
     #[error("{0}")]
     Setting(String),
+    /// A profile that cannot be understood.
+    #[error("{}", diagnostic.render(text, false))]
+    Profile {
+        /// Its text.
+        text: std::sync::Arc<crate::scenario::model::Source>,
+        /// What is wrong with it.
+        diagnostic: Box<crate::scenario::Diagnostic>,
+    },
     /// It is not installed, did not get ready, or died.
     #[error("{0}")]
     Server(String),
@@ -301,6 +321,10 @@ mod tests {
         check("libunftp", &[], Ok("libunftp"));
         check("embedded", &[], Ok("libunftp"));
         check("libunftpd", &[], Err("no server \"libunftpd\"; did you mean \"libunftp\"?"));
+        check("reference", &[], Ok("reference"));
+        check("reference", &[("broken", "mkd-lies,mkd-250"), ("broken", "size-off")], Ok("reference"));
+        check("reference", &[("broken", "size-of")], Err("no planted bug \"size-of\"; did you mean \"size-off\"?"));
+        check("reference", &[("borken", "size-off")], Err("no option of reference \"borken\"; did you mean \"broken\"?"));
         check("embedded", &[("version", "1")], Err("libunftp has no option \"version\", nor any other"));
     }
 }

@@ -232,8 +232,9 @@ impl<'a> Scope<'a, '_> {
             match piece {
                 Piece::Capture { name, .. } => self.known(name),
                 Piece::Wild => {
-                    self.error("`{..}` where nothing is expected").help = Some("`{..}` stands in the texts of `S>` and `fact`".to_owned())
+                    self.error("`{..}` where nothing is expected").help = Some("`{..}` stands in the texts of `S>` and `fact`".to_owned());
                 }
+
                 Piece::Literal(_) | Piece::Eol => {}
             }
         }

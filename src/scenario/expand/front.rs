@@ -157,7 +157,9 @@ impl FileReader<'_> {
     fn node(&self, kind: &FileKind, diagnostics: &mut Vec<Diagnostic>) -> Option<FixtureNode> {
         let expression = match kind {
             FileKind::Directory => return Some(FixtureNode::Directory),
-            FileKind::Link(target) => return self.values.fill(target, self.span, diagnostics).map(|target| FixtureNode::Link(target.into_bytes())),
+            FileKind::Link(target) => {
+                return self.values.fill(target, self.span, diagnostics).map(|target| FixtureNode::Link(target.into_bytes()));
+            }
             FileKind::Text(text) => {
                 self.read(text, |text| parse::front_text(text).map(|text| Expression(vec![Term::Text(text)])), diagnostics)
             }

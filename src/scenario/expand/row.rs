@@ -109,7 +109,7 @@ pub(super) fn lines(scenario: &Scenario, values: &Values<'_>, diagnostics: &mut 
             if block.is_some() {
                 diagnostics.push(Diagnostic::error(line.span, "a block inside a block"));
             }
-            block = block.or(Some((line.indent, picked == Some(name))));
+            block = block.or_else(|| Some((line.indent, picked == Some(name))));
             continue;
         }
         match block {

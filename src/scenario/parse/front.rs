@@ -26,13 +26,13 @@ pub(super) fn front(text: &str, base: usize) -> (Front, Vec<Diagnostic>) {
         // What the rest of a broken text seems to say is not worth a message.
         reader.diagnostics.clear();
     }
-    let mut line = 0..0;
+    let mut lines = BTreeSet::new();
     for error in errors.iter().take(DIAGNOSTICS_MAX) {
         let at = error.span().unwrap_or(0..0);
-        if line.contains(&at.start) {
+        let line_end = text.get(at.start..).and_then(|rest| rest.find('\n')).map(|end| at.start + end);
+        if !lines.insert(line_end) {
             continue;
         }
-        line = at.start..text.get(at.start..).and_then(|rest| rest.find('\n')).map_or(text.len(), |end| at.start + end + 1);
         let message = error.message().lines().next().unwrap_or_default().to_owned();
         reader.error(at, message);
     }

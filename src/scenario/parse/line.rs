@@ -236,9 +236,9 @@ pub(in crate::scenario) fn fill_line<'v>(text: &str, value: impl Fn(&str) -> Opt
         quoted.pass(&text[from..range.start]);
         out.push_str(&text[from..range.start]);
         if quoted.inside {
-            escape_into(value, &mut out)
+            escape_into(value, &mut out);
         } else {
-            out.push_str(value)
+            out.push_str(value);
         }
         from = range.end;
     });
@@ -274,7 +274,8 @@ fn escape_into(value: &str, out: &mut String) {
             '"' | '\\' => out.extend(['\\', c]),
             c if c.is_control() => {
                 for byte in c.encode_utf8(&mut [0; 4]).bytes() {
-                    out.push_str(&format!("\\x{byte:02x}"));
+                    out.push_str("\\x");
+                    out.extend([byte >> 4, byte & 15].map(|nibble| char::from_digit(u32::from(nibble), 16).expect("four bits")));
                 }
             }
             c => out.push(c),

@@ -435,6 +435,12 @@ mod tests {
     }
 
     #[test]
+    fn no_file_is_taken_for_a_step() {
+        use super::super::content::is_bare;
+        assert_eq!(STEPS.iter().filter(|word| is_bare(word)).collect::<Vec<_>>(), Vec::<&&str>::new());
+    }
+
+    #[test]
     fn literal_texts_are_bytes() {
         assert_eq!(literal(&front_text("a\n{{b}}").unwrap()), Some(b"a\n{b}".to_vec()));
         assert!(front_text("{").is_err());

@@ -19,7 +19,7 @@ pub fn print(scenario: &Scenario) -> String {
     let mut out = String::from("+++\n");
     front::front(&scenario.front, &mut out);
     out.push_str("+++\n");
-    let bodies: Vec<String> = scenario.lines.iter().map(|line| body(line)).collect();
+    let bodies: Vec<String> = scenario.lines.iter().map(body).collect();
     let cited = scenario.lines.iter().zip(&bodies).filter(|(line, _)| !line.cites.is_empty());
     let column = cited.map(|(_, body)| body.chars().count()).filter(|width| *width <= CITES_MAX).max().unwrap_or_default() + 2;
     for (line, body) in scenario.lines.iter().zip(bodies) {

@@ -117,7 +117,7 @@ pub(super) fn number(number: &Number) -> String {
 
 /// In the largest unit that fits without a rest.
 fn size(value: u64) -> String {
-    let unit = [("GiB", 30), ("MiB", 20), ("KiB", 10)].into_iter().find(|(_, shift)| value != 0 && value % (1 << shift) == 0);
+    let unit = [("GiB", 30), ("MiB", 20), ("KiB", 10)].into_iter().find(|(_, shift)| value != 0 && value.is_multiple_of(1 << shift));
     unit.map_or_else(|| value.to_string(), |(unit, shift)| format!("{}{unit}", value >> shift))
 }
 

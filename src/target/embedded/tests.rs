@@ -125,7 +125,7 @@ async fn a_stop_leaves_nothing() {
     let running = Running::start(&Settings::default(), &[account("alice", Letters::ALL)]).unwrap();
     let path = running.disk.path().to_owned();
     running.disk.lay("alice", &[file("hole", Content::Zeros(256 << 20))]).unwrap();
-    in_time(stop_leaves_nothing(&Embedded::new(), Some(&path), Box::new(running))).await;
+    in_time(stop_leaves_nothing(Some(&path), Box::new(running))).await;
 }
 
 #[tokio::test]

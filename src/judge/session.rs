@@ -1,0 +1,85 @@
+//! The session itself: whether it opens, logs in, gets a data connection, and is alive.
+
+use super::reply::{self, Heard};
+use super::verdict::Facet;
+use super::{Flow, Judge, Verdictless, describe};
+use crate::ftp::transcript::{Event, What};
+use crate::scenario::model::Step;
+
+impl Judge<'_> {
+    /// Steps that only need the connection to be there.
+    pub(super) fn connected(&mut self, step: &Step, events: &[Event]) -> Flow {
+        let failed = events.iter().find_map(|event| match &event.what {
+            What::ConnectFailed { reason } => Some(format!("no connection: {reason}")),
+            What::DataFailed { reason } => Some(format!("no data connection: {reason}")),
+            What::SendFailed { reason } => Some(format!("could not be sent: {reason}")),
+            _ => None,
+        });
+        if let Some(seen) = failed {
+            let cites = self.inherited(step);
+            let verdict = self.broken(&cites);
+            let found =
+                Verdictless { facet: Facet::Liveness, verdict, expected: "a connection".into(), seen, cites: &cites, span: step.span };
+            self.write(step.id, found);
+            return Flow::Stop;
+        }
+        let greeting = reply::heard(events);
+        match greeting.first() {
+            None => Flow::Go,
+            Some(Heard::Reply(reply)) if reply.code == Some(220) => Flow::Go,
+            Some(_) => {
+                let verdict = self.broken(&step.cites);
+                self.find(step, Facet::Reply, verdict, "220", describe::all(&greeting));
+                Flow::Stop
+            }
+        }
+    }
+
+    /// A step that stands for some commands of the harness's own, the last of which must be answered like this.
+    pub(super) fn sequence(&mut self, step: &Step, events: &[Event], facet: Facet, expected: &str, good: impl Fn(u16) -> bool) -> Flow {
+        if events.iter().any(|event| matches!(event.what, What::ConnectFailed { .. } | What::SendFailed { .. })) {
+            return self.connected(step, events);
+        }
+        let heard = reply::heard(events);
+        match heard.last() {
+            Some(Heard::Reply(reply)) if reply.code.is_some_and(&good) => Flow::Go,
+            last => {
+                let facet = if matches!(last, Some(Heard::Reply(_))) { facet } else { Facet::Liveness };
+                self.unheard(step, facet, expected.to_owned(), &heard)
+            }
+        }
+    }
+
+    pub(super) fn data(&mut self, step: &Step, idle: bool, events: &[Event]) -> Flow {
+        if let Some(reason) =
+            events.iter().find_map(|event| if let What::DataFailed { reason } = &event.what { Some(reason.clone()) } else { None })
+        {
+            let verdict = self.broken(&step.cites);
+            self.find(step, Facet::Effect, verdict, if idle { "an address" } else { "a data connection" }, reason);
+            return Flow::Stop;
+        }
+        self.sequence(step, events, Facet::Reply, "227, 229 or 200", |code| matches!(code, 227 | 229 | 200))
+    }
+
+    pub(super) fn alive(&mut self, step: &Step, events: &[Event]) -> Flow {
+        let heard = reply::heard(events);
+        let in_step = heard.len() == 1 && matches!(heard[0], Heard::Reply(reply) if reply.class() == Some(2));
+        // A second NOOP was sent because the first got another 2xx than 200: in step if both got the same.
+        let same = matches!(heard.as_slice(), [Heard::Reply(first), Heard::Reply(second)] if first.class() == Some(2) && first.code == second.code);
+        if in_step || same {
+            return Flow::Go;
+        }
+        let cites = self.inherited(step);
+        let verdict = self.broken(&cites);
+        let found = Verdictless {
+            facet: Facet::Liveness,
+            verdict,
+            expected: "200 to NOOP, and nothing before it".into(),
+            seen: describe::all(&heard),
+            cites: &cites,
+            span: step.span,
+        };
+        self.write(step.id, found);
+        Flow::Stop
+    }
+}

@@ -1,0 +1,277 @@
+//! A profile as it is written: the keys of the TOML file, and what is said where one is wrong.
+//!
+//! Responsible for the form of the file. What its templates come to is for `template` to say; nothing is started here.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path};
+use std::time::Duration;
+
+use serde::de::{Deserialize, Deserializer, Error as _};
+use toml::Spanned;
+
+use crate::ftp::letter::Letters;
+use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::model::Span;
+
+/// A string in which `{{ name }}` stands for a variable, with its place.
+pub(super) type Template = Spanned<String>;
+
+/// The whole file.
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    /// The server's name in reports.
+    pub(super) name: String,
+    /// Variables with their defaults; `--set KEY=VALUE` gives another value.
+    #[serde(default)]
+    pub(super) set: BTreeMap<String, Spanned<String>>,
+    /// What is run.
+    pub(super) program: Program,
+    /// How it ends.
+    #[serde(default)]
+    pub(super) stop: Stop,
+    /// What it can be given.
+    #[serde(default)]
+    pub(super) can: Can,
+    /// What is written into the state directory before the start.
+    #[serde(default)]
+    pub(super) file: Vec<Laid>,
+}
+
+/// `[program]`
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Program {
+    /// The command and its arguments.
+    pub(super) run: Spanned<Vec<Template>>,
+    /// Variables of its environment, added to ours.
+    #[serde(default)]
+    pub(super) environment: BTreeMap<String, Template>,
+    /// A command that fails where the program is not installed; asked only where a start failed.
+    #[serde(default)]
+    pub(super) check: Vec<Template>,
+    /// A command that writes the version.
+    #[serde(default)]
+    pub(super) version: Vec<Template>,
+    /// What to do where it is not installed.
+    pub(super) install: Option<Template>,
+    /// How its port is known.
+    #[serde(rename = "port")]
+    pub(super) _port: Port,
+    /// How long it may take until it greets.
+    #[serde(default = "ready", deserialize_with = "duration")]
+    pub(super) ready: Duration,
+}
+
+/// How a server's port is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Port {
+    /// The program picks free ports and says them in lines of its standard output, once it listens: perhaps `port6 4712` for
+    /// ::1, and at last `port 4711` for 127.0.0.1.
+    Told,
+}
+
+/// `[stop]`
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Stop {
+    /// What it is sent first.
+    pub(super) signal: Signal,
+    /// How long it then may take before it and all its children are killed.
+    #[serde(deserialize_with = "duration")]
+    pub(super) grace: Duration,
+}
+
+impl Default for Stop {
+    fn default() -> Self {
+        Self { signal: Signal::Term, grace: Duration::from_secs(5) }
+    }
+}
+
+/// A signal that asks a program to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(super) enum Signal {
+    Term,
+    Int,
+    Quit,
+    Kill,
+}
+
+/// `[can]`: what the server can be given.
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Can {
+    /// Letters whose lack it can enforce.
+    #[serde(deserialize_with = "letters")]
+    pub(super) letters: Letters,
+    /// Each account has letters and a root of its own.
+    pub(super) accounts: bool,
+    pub(super) idle_timeout: bool,
+    pub(super) passive_ports: bool,
+    pub(super) banner: bool,
+    /// The line end of its text files.
+    pub(super) eol: Eol,
+    /// By how much it delays the reply to a wrong password.
+    #[serde(deserialize_with = "duration")]
+    pub(super) login_delay: Duration,
+}
+
+impl Default for Can {
+    fn default() -> Self {
+        Self {
+            letters: Letters::NONE,
+            accounts: false,
+            idle_timeout: false,
+            passive_ports: false,
+            banner: false,
+            eol: Eol::Lf,
+            login_delay: Duration::ZERO,
+        }
+    }
+}
+
+/// A line end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Eol {
+    Lf,
+    Crlf,
+}
+
+/// `[[file]]`: exactly one of the two says what is in it.
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Laid {
+    /// Below the state directory.
+    pub(super) path: Spanned<String>,
+    /// Its text, filled in.
+    pub(super) template: Option<Template>,
+    /// A file beside the profile that is taken as it is.
+    pub(super) copy: Option<Spanned<String>>,
+}
+
+/// How long a server may take until it greets, where its profile does not say.
+fn ready() -> Duration {
+    Duration::from_secs(20)
+}
+
+fn duration<'de, D: Deserializer<'de>>(value: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(value)?;
+    let number = |suffix| text.strip_suffix(suffix).and_then(|number: &str| number.parse().ok());
+    let found = number("ms").map(Duration::from_millis).or_else(|| number("s").map(Duration::from_secs));
+    found.ok_or_else(|| D::Error::custom(format!("{text:?} is no duration like 500ms or 5s")))
+}
+
+fn letters<'de, D: Deserializer<'de>>(value: D) -> Result<Letters, D::Error> {
+    let text = String::deserialize(value)?;
+    Letters::parse(&text).map_err(|c| D::Error::custom(format!("{c:?} is none of the letters {}", Letters::ALL)))
+}
+
+/// Reads a file.
+///
+/// # Errors
+/// The first thing that is wrong with its form.
+pub(super) fn read(text: &str) -> Result<File, Diagnostic> {
+    let file: File = toml::from_str(text).map_err(|error| wrong(&error))?;
+    if file.program.run.get_ref().is_empty() {
+        return Err(at(&file.program.run, "there is nothing to run").expected("a command and its arguments"));
+    }
+    for laid in &file.file {
+        let path = Path::new(laid.path.get_ref());
+        if laid.path.get_ref().is_empty() || !path.components().all(|part| matches!(part, Component::Normal(_))) {
+            return Err(at(&laid.path, "this path leaves the state directory").expected("a path below it"));
+        }
+        if laid.template.is_some() == laid.copy.is_some() {
+            return Err(at(&laid.path, "what is in this file?").expected("one of template, copy"));
+        }
+    }
+    Ok(file)
+}
+
+/// An error at a value.
+pub(super) fn at<T>(value: &Spanned<T>, message: impl Into<String>) -> Diagnostic {
+    let range = value.span();
+    Diagnostic::error(Span { start: range.start, end: range.end }, message)
+}
+
+/// The library's error in our words. It names what it does not know, and what it knows, in backticks.
+fn wrong(error: &toml::de::Error) -> Diagnostic {
+    let range = error.span().unwrap_or(0..0);
+    let span = Span { start: range.start, end: range.end };
+    let message = error.message().lines().next().unwrap_or_default();
+    let mut words = message.split('`').skip(1).step_by(2);
+    let what = if message.starts_with("unknown field") {
+        "key"
+    } else if message.starts_with("unknown variant") {
+        "value"
+    } else {
+        return Diagnostic::error(span, message);
+    };
+    let word = words.next().unwrap_or_default();
+    let known: Vec<&str> = words.collect();
+    let expected = if let [only] = known[..] { only.to_owned() } else { format!("one of {}", known.join(", ")) };
+    Diagnostic::error(span, format!("no {what} `{}` here", word.escape_debug())).expected(expected).nearest(word, known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::model::Source;
+
+    const LEAST: &str = "name = \"x\"\n[program]\nrun = [\"x\"]\nport = \"told\"\n";
+
+    fn check(text: &str) -> String {
+        let source = Source { name: "x.toml".to_owned(), text: text.to_owned() };
+        read(text).map_or_else(|diagnostic| diagnostic.render(&source, false), |file| format!("{file:?}"))
+    }
+
+    #[test]
+    fn the_least_profile_is_one() {
+        let file = read(LEAST).unwrap();
+        assert_eq!((file.name.as_str(), file.stop.grace, file.can.letters), ("x", Duration::from_secs(5), Letters::NONE));
+    }
+
+    #[test]
+    fn a_key_that_is_none_is_shown_with_the_nearest() {
+        insta::assert_snapshot!(check(&format!("{LEAST}[stop]\nsignl = \"TERM\"\n")), @r#"
+        error: no key `signl` here
+         --> x.toml:6:1
+          |
+        6 | signl = "TERM"
+          | ^^^^^ expected one of signal, grace
+          |
+          = help: did you mean `signal`?
+        "#);
+        assert!(check(&format!("{LEAST}pythn = 1\n")).contains("no key `pythn` here"));
+        assert!(check(&format!("comment = 1\n{LEAST}")).contains("x.toml:1:1"));
+    }
+
+    #[test]
+    fn a_value_that_is_none_is_shown() {
+        insta::assert_snapshot!(check(&LEAST.replace("told", "tld")), @r#"
+        error: no value `tld` here
+         --> x.toml:4:8
+          |
+        4 | port = "tld"
+          |        ^^^^^ expected told
+          |
+          = help: did you mean `told`?
+        "#);
+        for (text, expect) in [
+            ("[can]\nletters = \"elx\"", "'x' is none of the letters"),
+            ("[stop]\ngrace = \"5\"", "\"5\" is no duration like"),
+            ("[stop]\ngrace = 5", "x.toml:6:9"),
+            ("[[file]]\npath = \"../x\"\ntemplate = \"\"", "leaves the state directory"),
+            ("[[file]]\npath = \"x\"", "what is in this file?"),
+            ("[[file]]\npath = \"x\"\ncopy = \"a\"\ntemplate = \"\"", "what is in this file?"),
+            ("[can", "x.toml:5"),
+        ] {
+            let told = check(&format!("{LEAST}{text}\n"));
+            assert!(told.contains(expect), "{told}");
+        }
+        assert!(check(&LEAST.replace("[\"x\"]", "[]")).contains("nothing to run"));
+        assert!(check("[program]\nrun = [\"x\"]\nport = \"told\"\n").contains("missing field `name`"));
+    }
+}
