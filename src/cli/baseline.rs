@@ -100,7 +100,7 @@ pub(super) fn baseline(arguments: &Arguments, output: &mut Output) -> Result<Exi
 
 impl Which {
     fn target(&self) -> Result<Arc<dyn Target>, Wrong> {
-        target::resolve(&self.server, &self.set).map(Arc::from).map_err(|error| Wrong::Usage(error.to_string()))
+        Ok(Arc::from(target::resolve(&self.server, &self.set)?))
     }
 
     fn cases(&self) -> Result<(Suite, Vec<Arc<Case>>), Wrong> {
