@@ -18,7 +18,7 @@ pub struct Transcript {
 pub struct Event {
     /// Since the case began.
     pub at: Duration,
-    /// The step that it belongs to, [`Step::id`](crate::scenario::model::Step::id).
+    /// The number of the step that it belongs to.
     pub step: usize,
     /// The session's name in the scenario.
     pub session: Arc<str>,

@@ -80,7 +80,7 @@ impl Default for Settings {
             passive_ports: None,
             data_timeout: Duration::from_secs(1),
             idle_timeout: Duration::from_secs(300),
-            failures_max: 10,
+            failures_max: 5,
         }
     }
 }

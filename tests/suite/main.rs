@@ -1,6 +1,7 @@
 //! Integration tests, one binary.
 
 mod architecture;
+mod baseline;
 mod degenerate;
 mod planted;
 mod profile;

@@ -20,8 +20,8 @@ pub(super) const DIALOGUES: &[Dialogue] = &[
     (
         "too-many-failures",
         "all",
-        "USER a\nPASS b\nREIN\nUSER a\nPASS b\nUSER a\nPASS b\nUSER a\nPASS b\nUSER a\nPASS b\nUSER a\nPASS b\nUSER a\nPASS b\nUSER a\nPASS b\nUSER a\nPASS b\nUSER a\nPASS b\nNOOP",
-        "331 530 220 331 530 331 530 331 530 331 530 331 530 331 530 331 530 331 530 331 421",
+        "USER a\nPASS b\nREIN\nUSER a\nPASS b\nUSER a\nPASS b\nUSER a\nPASS b\nUSER a\nPASS b\nNOOP",
+        "331 530 220 331 530 331 530 331 530 331 421",
     ),
     ("anonymous", "elr", "USER ftp\nPASS\nPWD\nMKD x", "331 230 257 550"),
     ("rein", "all", "USER alice\nPASS secret\nCWD d\nREIN\nPWD\nUSER alice\nPASS secret\nPWD", "331 230 250 220 530 331 230 257"),
