@@ -222,7 +222,8 @@ S> 226 | 250
 async fn main() -> std::result::Result<ExitCode, Box<dyn std::error::Error>> {
     let own = Suite::of_texts(OWN)?;
     let built_in = Suite::built_in()?;
-    let some = Selection { ids: ["transfer/round-trip", "transfer/replace", "rename/across"].map(str::to_owned).to_vec(), ..Selection::default() };
+    let some =
+        Selection { ids: ["transfer/round-trip", "transfer/replace", "rename/across"].map(str::to_owned).to_vec(), ..Selection::default() };
     let mut cases: Vec<_> = own.cases().cloned().collect();
     cases.extend(select(&built_in, &some)?);
 

@@ -114,7 +114,16 @@ impl Reader {
             match key.get_ref().as_ref() {
                 "id" => self.id(value, &mut entry),
                 "facet" => entry.facets = self.words(value, "facet", &Facet::ALL, Facet::word),
-                "verdict" => entry.verdicts = self.words(value, "verdict of a known failure", &KNOWABLE, Verdict::word),
+                "verdict" => {
+                    entry.verdicts = self.words(value, "verdict of a known failure", &KNOWABLE, Verdict::word);
+                    if entry.verdicts == [Verdict::Pass] {
+                        self.error(
+                            value.span(),
+                            "a pass alone is no failure to know",
+                            "`pass` beside another verdict, for a failure that comes and goes",
+                        );
+                    }
+                }
                 "looks_like" => entry.looks = self.texts(value).into_iter().map(|(text, _)| Look::new(text)).collect(),
                 "clause" => entry.clauses = self.clauses(value),
                 "reason" => entry.reason = self.text(value),

@@ -96,6 +96,13 @@ fn an_entry_holds_on_its_last_day_and_no_longer() {
 }
 
 #[test]
+fn a_failure_that_comes_and_goes_is_known_and_never_stale() {
+    let comes_and_goes = entry("resume/rest", "").replace("\"fail\"", "[\"fail\", \"pass\"]");
+    check(&comes_and_goes, &[("resume/rest", fail("550 no"))], [1, 0, 0, 0, 0]);
+    check(&comes_and_goes, &[("resume/rest", outcome(Verdict::Pass, Facet::Reply, ""))], [0, 0, 0, 0, 0]);
+}
+
+#[test]
 fn an_entry_speaks_of_its_versions() {
     let played = [("resume/rest", fail("550 no"))];
     check(&entry("resume/rest", "versions = \"0.24.*\""), &played, [1, 0, 0, 0, 0]);
