@@ -210,5 +210,21 @@ mod tests {
         check(&only(Verdict::Unsupported, false), false, Exit::Nothing);
         check(&only(Verdict::Error, false), false, Exit::Nothing);
         check(&[], false, Exit::Nothing);
+        check(&sample::with_baseline(), false, Exit::Failure);
+        let outdated = |change: fn(&mut crate::judge::baseline::Comparison)| {
+            let mut events = only(Verdict::Fail, true);
+            events.pop();
+            let mut baseline = crate::judge::baseline::Comparison::default();
+            change(&mut baseline);
+            events.push(Event::Over(crate::run::event::Summary { baseline: Some(baseline), ..Default::default() }));
+            events
+        };
+        fn remark() -> crate::judge::baseline::Remark {
+            crate::judge::baseline::Remark { id: "a".to_owned(), line: None, text: String::new() }
+        }
+        check(&outdated(|_| {}), false, Exit::Expected);
+        check(&outdated(|it| it.stale.push(remark())), false, Exit::Baseline);
+        check(&outdated(|it| it.expired.push(remark())), false, Exit::Baseline);
+        check(&outdated(|it| it.changed.push(remark())), false, Exit::Failure);
     }
 }

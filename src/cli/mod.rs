@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::run::baseline::BaselineError;
 use crate::run::select::SelectError;
 use crate::run::suite::{Problem, SuiteError};
 use crate::target::StartError;
@@ -16,6 +17,7 @@ use exit::Exit;
 
 pub mod exit;
 
+mod baseline;
 mod check;
 mod explain;
 mod fmt;
@@ -39,6 +41,8 @@ struct Cli {
 enum Verb {
     /// Play scenarios against a server and say what conforms.
     Run(run::Arguments),
+    /// Show or mend the list of a server's known failures.
+    Baseline(baseline::Arguments),
     /// Read scenario files and say all that is wrong with them.
     Check(check::Arguments),
     /// Write scenario files in their canonical form.
@@ -73,6 +77,9 @@ enum Wrong {
     /// Scenario files that cannot be read.
     #[error(transparent)]
     Suite(#[from] SuiteError),
+    /// A baseline that cannot be read.
+    #[error(transparent)]
+    Baseline(#[from] BaselineError),
     /// The output cannot be written.
     #[error("cannot write: {0}")]
     Output(#[from] io::Error),
@@ -134,6 +141,7 @@ pub fn main() -> ExitCode {
 fn perform(verb: Verb, output: &mut Output) -> Exit {
     let result = match verb {
         Verb::Run(arguments) => run::run(&arguments, output),
+        Verb::Baseline(arguments) => baseline::baseline(&arguments, output),
         Verb::Check(arguments) => check::check(&arguments, output),
         Verb::Fmt(arguments) => fmt::fmt(&arguments, output),
         Verb::List(arguments) => list::list(&arguments, output),
@@ -147,7 +155,7 @@ fn perform(verb: Verb, output: &mut Output) -> Exit {
 fn tell(wrong: &Wrong, output: &mut Output) -> Exit {
     let exit = match wrong {
         Wrong::Suite(SuiteError::Unreadable(_)) => Exit::Parse,
-        Wrong::Usage(_) | Wrong::Server(_) | Wrong::Select(_) | Wrong::Suite(_) => Exit::Usage,
+        Wrong::Usage(_) | Wrong::Server(_) | Wrong::Select(_) | Wrong::Suite(_) | Wrong::Baseline(_) => Exit::Usage,
         // Who reads only the beginning (`ftpspec list | head`) has got what was asked for.
         Wrong::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return Exit::Expected,
         Wrong::Output(_) => Exit::Harness,
@@ -155,7 +163,8 @@ fn tell(wrong: &Wrong, output: &mut Output) -> Exit {
     let told = match wrong {
         Wrong::Suite(SuiteError::Unreadable(problems)) => output.problems(problems),
         Wrong::Server(StartError::Profile { text, diagnostic }) => writeln!(output.err, "{}", diagnostic.render(text, output.color_err)),
-        Wrong::Suite(_) | Wrong::Usage(_) | Wrong::Server(_) | Wrong::Select(_) | Wrong::Output(_) => {
+        Wrong::Baseline(BaselineError::Unreadable(problem)) => output.problems(std::slice::from_ref(problem)),
+        Wrong::Suite(_) | Wrong::Baseline(_) | Wrong::Usage(_) | Wrong::Server(_) | Wrong::Select(_) | Wrong::Output(_) => {
             let style = anstyle::AnsiColor::Red.on_default().bold();
             if output.color_err { writeln!(output.err, "{style}error{style:#}: {wrong}") } else { writeln!(output.err, "error: {wrong}") }
         }

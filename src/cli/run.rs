@@ -12,10 +12,14 @@ use tokio::sync::{mpsc, watch};
 use super::exit::{Exit, Watch, exit_code};
 use super::{Output, Wrong, split_paths, width};
 use crate::report::json::JsonReport;
+use crate::report::junit::JunitReport;
+use crate::report::markdown::MarkdownReport;
+use crate::report::tap::TapReport;
 use crate::report::terminal::{Options, TerminalReport, Verbosity};
 use crate::report::{Report, Sink};
 use crate::requirement::{Level, nearest};
 use crate::run;
+use crate::run::baseline;
 use crate::run::event::Event;
 use crate::run::plan::Plan;
 use crate::run::select::{Selection, select};
@@ -23,7 +27,7 @@ use crate::run::suite::Suite;
 use crate::target::{self, Target};
 
 /// The server where none is named.
-const DEFAULT_SERVER: &str = "libunftp";
+pub(super) const DEFAULT_SERVER: &str = "libunftp";
 
 /// The arguments of `run`.
 #[derive(Debug, Clone, Args)]
@@ -82,9 +86,18 @@ pub(super) struct Arguments {
     #[arg(long)]
     pub(super) shuffle: bool,
 
-    /// Write a report to a file, `-` for standard output; may be given several times. Formats: json.
+    /// Write a report to a file, `-` for standard output; may be given several times. Formats: json, junit,
+    /// md (Markdown), tap.
     #[arg(long, value_name = "FORMAT=FILE")]
     pub(super) report: Vec<ReportArgument>,
+
+    /// The known failures of the server; by default those that are built in for a server of this name.
+    #[arg(long, value_name = "FILE", conflicts_with = "no_baseline")]
+    pub(super) baseline: Option<PathBuf>,
+
+    /// No failure is known.
+    #[arg(long)]
+    pub(super) no_baseline: bool,
 
     /// Show each transcript as it happens, and what passes.
     #[arg(short, long, conflicts_with = "quiet")]
@@ -111,10 +124,13 @@ pub(super) struct ReportArgument {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
     Json,
+    Junit,
+    Markdown,
+    Tap,
 }
 
 impl Format {
-    const ALL: [(&'static str, Self); 1] = [("json", Self::Json)];
+    const ALL: [(&'static str, Self); 4] = [("json", Self::Json), ("junit", Self::Junit), ("md", Self::Markdown), ("tap", Self::Tap)];
 }
 
 impl FromStr for ReportArgument {
@@ -140,34 +156,50 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Wr
     let suite = Suite::load(&paths)?;
     let plan = Plan::new(select(&suite, &selection)?, arguments.slow);
     let target: Arc<dyn Target> = Arc::from(target::resolve(&arguments.server, &arguments.set)?);
+    let baseline = match (arguments.no_baseline, &arguments.baseline) {
+        (true, _) => None,
+        (false, Some(path)) => Some(baseline::load(path)?),
+        (false, None) => baseline::built_in(target.name())?,
+    };
+    let options = run::Options { baseline: baseline.map(Arc::new), ..arguments.options() };
     let mut listeners = Listeners { watch: Watch::new(arguments.strict), reports: arguments.reports(output.color)?, broken: None };
-    let runtime = tokio::runtime::Runtime::new()?;
-    runtime
-        .block_on(async {
-            let (interrupt, interrupted) = watch::channel(false);
-            tokio::spawn(async move {
-                if asked_to_end().await.is_ok() {
-                    interrupt.send_replace(true);
-                }
-                // Kept until the end: a closed channel would look like an interrupt.
-                std::future::pending::<()>().await;
-            });
-            let (events, mut heard) = mpsc::unbounded_channel();
-            let playing = tokio::spawn(run::run(target, plan, arguments.options(), arguments.again(), interrupted, events));
-            while let Some(event) = heard.recv().await {
-                listeners.tell(&event);
-            }
-            playing.await
-        })
-        .map_err(|panic| Wrong::Output(io::Error::other(panic)))?;
-    // A blocking thread that waits for a dead disk must not keep the program.
-    runtime.shutdown_background();
+    play(target, plan, options, arguments.again(), |event| listeners.tell(event))?;
     let mut happened = listeners.watch.happened();
     if let Some(error) = listeners.broken {
         happened.harness_broke = true;
         writeln!(output.err, "error: a report could not be written: {error}")?;
     }
     Ok(exit_code(&happened))
+}
+
+/// Plays a plan and tells its events; ctrl-c ends the run, not the program.
+pub(super) fn play(
+    target: Arc<dyn Target>,
+    plan: Plan,
+    options: run::Options,
+    again: String,
+    mut tell: impl FnMut(&Event),
+) -> Result<(), Wrong> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let played = runtime.block_on(async {
+        let (interrupt, interrupted) = watch::channel(false);
+        tokio::spawn(async move {
+            if asked_to_end().await.is_ok() {
+                interrupt.send_replace(true);
+            }
+            // Kept until the end: a closed channel would look like an interrupt.
+            std::future::pending::<()>().await;
+        });
+        let (events, mut heard) = mpsc::unbounded_channel();
+        let playing = tokio::spawn(run::run(target, plan, options, again, interrupted, events));
+        while let Some(event) = heard.recv().await {
+            tell(&event);
+        }
+        playing.await
+    });
+    // A blocking thread that waits for a dead disk must not keep the program.
+    runtime.shutdown_background();
+    played.map(drop).map_err(|panic| Wrong::Output(io::Error::other(panic)))
 }
 
 /// Waits for ctrl-c, or for the signal by which a CI ends a job.
@@ -265,6 +297,9 @@ impl Arguments {
             };
             reports.push(match format {
                 Format::Json => Box::new(JsonReport::new(sink)),
+                Format::Junit => Box::new(JunitReport::new(sink, self.strict)),
+                Format::Markdown => Box::new(MarkdownReport::new(sink, self.strict)),
+                Format::Tap => Box::new(TapReport::new(sink, self.strict)),
             });
         }
         Ok(reports)
@@ -272,7 +307,7 @@ impl Arguments {
 }
 
 /// Reads `KEY=VALUE`.
-fn key_value(text: &str) -> Result<(String, String), String> {
+pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         Some(_) | None => Err("expected KEY=VALUE, like `broken=rest-off-by-one`".to_owned()),
@@ -325,7 +360,7 @@ mod tests {
         assert_eq!(level("SHOUD").unwrap_err(), "did you mean SHOULD? levels: MUST, SECURITY, DEFACTO, SHOULD, MAY");
         assert_eq!(key_value("a=b=c"), Ok(("a".to_owned(), "b=c".to_owned())));
         assert!(key_value("=b").is_err() && key_value("ab").is_err());
-        assert_eq!("jsn=f".parse::<ReportArgument>().unwrap_err(), "there is no format `jsn`; formats: json");
+        assert_eq!("jsn=f".parse::<ReportArgument>().unwrap_err(), "there is no format `jsn`; formats: json, junit, md, tap");
         assert!("json=".parse::<ReportArgument>().is_err() && "json".parse::<ReportArgument>().is_err());
         assert_eq!("json=a=b".parse::<ReportArgument>().unwrap().file, PathBuf::from("a=b"));
     }

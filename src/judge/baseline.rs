@@ -17,8 +17,9 @@ use crate::scenario::id::IdGlob;
 use crate::scenario::model::{Source, Span};
 use look::Look;
 
-/// The verdicts that can be known; the others are no failures, or are none of the server's.
-pub const KNOWABLE: [Verdict; 3] = [Verdict::Fail, Verdict::Inconclusive, Verdict::Deviation];
+/// The verdicts that can be known; the others are no failures, or are none of the server's. A pass stands beside another
+/// one, for a failure that comes and goes.
+pub const KNOWABLE: [Verdict; 4] = [Verdict::Fail, Verdict::Inconclusive, Verdict::Deviation, Verdict::Pass];
 
 /// The known failures of one server, read from a file.
 #[derive(Debug, Clone)]
@@ -72,6 +73,11 @@ impl Entry {
         self.verdicts.contains(&outcome.verdict)
             && self.facets.contains(&gravest.facet)
             && self.looks.iter().any(|look| look.fits(&gravest.seen))
+    }
+
+    /// Whether the failure comes and goes, so that its absence says nothing.
+    fn comes_and_goes(&self) -> bool {
+        self.verdicts.contains(&Verdict::Pass)
     }
 
     /// Whether its last day is over.
@@ -194,6 +200,9 @@ impl Comparer {
         } else {
             for (place, entry) in covering {
                 self.matched[place] = true;
+                if entry.comes_and_goes() {
+                    continue;
+                }
                 let text = format!("the entry says {}; now {}", entry.says(), said(outcome, reason));
                 self.comparison.stale.push(remark(Some(entry), text));
             }

@@ -9,11 +9,13 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::planned::Planned;
 use super::transcript::escape;
 use super::{Report, Sink};
 use crate::ftp::transcript::{self, Agreement, DiskState, End, Leave, Observed, What};
+use crate::judge::baseline::{self, Comparison};
 use crate::judge::verdict::{Facet, Finding, Verdict};
-use crate::run::event::{CaseReport, Event, Summary, TargetInfo};
+use crate::run::event::{CaseReport, Event, Summary};
 
 /// The form of the report; a new number where a reader could break.
 pub const SCHEMA: &str = "ftpspec.report/1";
@@ -25,10 +27,7 @@ const HEAD: usize = 4096;
 #[derive(Debug)]
 pub struct JsonReport {
     sink: Sink,
-    target: TargetInfo,
-    slow: usize,
-    planned: Vec<String>,
-    finished: Vec<bool>,
+    planned: Planned,
     totals: Totals,
     cases: Vec<Case>,
 }
@@ -37,31 +36,24 @@ impl JsonReport {
     /// A report that goes there.
     #[must_use]
     pub fn new(sink: Sink) -> Self {
-        Self {
-            sink,
-            target: TargetInfo::default(),
-            slow: 0,
-            planned: Vec::new(),
-            finished: Vec::new(),
-            totals: Totals::default(),
-            cases: Vec::new(),
-        }
+        Self { sink, planned: Planned::default(), totals: Totals::default(), cases: Vec::new() }
     }
 
     fn write(&mut self, summary: &Summary) -> io::Result<()> {
-        let not_played = self.planned.iter().zip(&self.finished).filter(|(_, finished)| !**finished).map(|(id, _)| id.as_str()).collect();
+        let Planned { target, slow, .. } = &self.planned;
         let document = Document {
             schema: SCHEMA,
             suite: Suite { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION"), cases: self.planned.len() },
-            target: Target { name: &self.target.name, version: self.target.version.as_deref(), banner: self.target.banner.as_deref() },
+            target: Target { name: &target.name, version: target.version.as_deref(), banner: target.banner.as_deref() },
             totals: &self.totals,
             duration_ms: millis(summary.duration),
             interrupted: summary.interrupted,
             cut_short: summary.cut_short.as_deref(),
             not_started: summary.not_started.as_deref(),
-            not_played,
-            slow_not_selected: self.slow,
+            not_played: self.planned.not_played(),
+            slow_not_selected: *slow,
             left: &summary.left,
+            baseline: summary.baseline.as_ref().map(Baseline::of),
             cases: &self.cases,
         };
         let mut text = serde_json::to_string_pretty(&document)?;
@@ -72,24 +64,15 @@ impl JsonReport {
 
 impl Report for JsonReport {
     fn event(&mut self, event: &Event) -> io::Result<()> {
+        self.planned.event(event);
         match event {
-            Event::Planned { target, cases, slow } => {
-                self.target = target.clone();
-                self.slow = *slow;
-                self.planned = cases.iter().map(|case| case.id.clone()).collect();
-                self.finished = vec![false; cases.len()];
-                Ok(())
-            }
             Event::Finished(report) => {
-                if let Some(finished) = self.finished.get_mut(report.index) {
-                    *finished = true;
-                }
                 self.totals.add(report.outcome.verdict);
                 self.cases.push(Case::new(report));
                 Ok(())
             }
             Event::Over(summary) => self.write(summary),
-            Event::Started { .. } | Event::Said { .. } | Event::Ended { .. } => Ok(()),
+            Event::Planned { .. } | Event::Started { .. } | Event::Said { .. } | Event::Ended { .. } => Ok(()),
         }
     }
 }
@@ -107,6 +90,7 @@ struct Document<'a> {
     not_played: Vec<&'a str>,
     slow_not_selected: usize,
     left: &'a [String],
+    baseline: Option<Baseline<'a>>,
     cases: &'a [Case],
 }
 
@@ -122,6 +106,33 @@ struct Target<'a> {
     name: &'a str,
     version: Option<&'a str>,
     banner: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Baseline<'a> {
+    source: &'a str,
+    known: usize,
+    new: Vec<Remark<'a>>,
+    changed: Vec<Remark<'a>>,
+    stale: Vec<Remark<'a>>,
+    expired: Vec<Remark<'a>>,
+}
+
+#[derive(Serialize)]
+struct Remark<'a> {
+    id: &'a str,
+    line: Option<usize>,
+    text: &'a str,
+}
+
+impl<'a> Baseline<'a> {
+    fn of(comparison: &'a Comparison) -> Self {
+        let Comparison { source, known, new, changed, stale, expired } = comparison;
+        let all = |remarks: &'a [baseline::Remark]| {
+            remarks.iter().map(|baseline::Remark { id, line, text }| Remark { id, line: *line, text }).collect()
+        };
+        Self { source, known: *known, new: all(new), changed: all(changed), stale: all(stale), expired: all(expired) }
+    }
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -321,11 +332,7 @@ mod tests {
     use crate::report::sample;
 
     fn written(events: &[Event]) -> String {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("report.json");
-        let mut report = JsonReport::new(Sink::file(&path).unwrap());
-        events.iter().for_each(|event| report.event(event).unwrap());
-        std::fs::read_to_string(&path).unwrap()
+        sample::written(events, |sink| Box::new(JsonReport::new(sink)))
     }
 
     fn validator() -> jsonschema::Validator {
@@ -346,6 +353,10 @@ mod tests {
         assert_eq!(value["totals"]["fail"], 3);
         assert_eq!(value["cases"].as_array().unwrap().len(), 8);
         assert!(value["cases"][0].get("transcript").is_none(), "a pass carries no transcript");
+        assert_eq!(value["baseline"], Value::Null);
+        let compared = check_valid(&written(&sample::with_baseline()));
+        assert_eq!(compared["baseline"]["stale"][0]["line"], 14);
+        assert_eq!(compared["cases"][7]["known"], "no ABOR before 2.0");
         check_valid(&written(&sample::not_started()));
         let cut_short = check_valid(&written(&sample::cut_short()));
         assert_eq!(cut_short["not_played"].as_array().unwrap().len(), 6);

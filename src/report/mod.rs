@@ -12,9 +12,16 @@ use crate::run::event::Event;
 
 pub mod hexdump;
 pub mod json;
+pub mod junit;
+pub mod markdown;
+pub mod tap;
 pub mod terminal;
 pub mod transcript;
 
+mod meaning;
+mod plain;
+mod planned;
+mod standing;
 mod tally;
 
 #[cfg(test)]

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::{Report, Sink};
 use crate::ftp::content::Content;
 use crate::ftp::observe::Observer;
 use crate::ftp::reply::ReplyParser;
 use crate::ftp::transcript::{self, DiskState, End, Leave, Observed, Transcript, What};
+use crate::judge::baseline::{Comparison, Remark};
 use crate::judge::verdict::{Facet, Finding, Outcome, Verdict};
 use crate::run::event::{CaseReport, Event, Summary, TargetInfo};
 use crate::scenario::model::{Action, Case, Settings, Source, Span, Stage, Step, StepKind};
@@ -269,6 +271,23 @@ pub(crate) fn run() -> Vec<Event> {
     events
 }
 
+/// The same with a baseline that knows one case, and is wrong about others.
+pub(crate) fn with_baseline() -> Vec<Event> {
+    let remark = |id: &str, line, text: &str| vec![Remark { id: id.to_owned(), line, text: text.to_owned() }];
+    let baseline = Comparison {
+        source: "baselines/example.toml".to_owned(),
+        known: 1,
+        new: remark("resume/retr#offset", None, "fail (effect): 30002 bytes that differ from byte 12345 on"),
+        changed: remark("resume/rest-350", Some(7), "the entry says fail (reply): 502 {..}; now fail (reply): 501 r\\xc3\\xa9ponse"),
+        stale: remark("login/plain", Some(14), "the entry says fail (liveness): no reply; now pass"),
+        expired: remark("letters/denied#retr", Some(21), "the entry holds until 2026-01-31; still inconclusive (reply): no reply for 2 s"),
+    };
+    let mut events = run();
+    events.pop();
+    events.push(Event::Over(Summary { duration: Duration::from_millis(2345), baseline: Some(baseline), ..Summary::default() }));
+    events
+}
+
 /// A run that ctrl-c ended after two of eight cases.
 pub(crate) fn cut_short() -> Vec<Event> {
     let mut reports = reports();
@@ -340,4 +359,13 @@ pub(crate) fn every_event() -> Vec<Event> {
     events.extend(played(reports));
     events.push(Event::Over(Summary { left: vec!["kept/x".to_owned()], ..Summary::default() }));
     events
+}
+
+/// What a report that is written as a whole says of these events.
+pub(crate) fn written(events: &[Event], make: impl FnOnce(Sink) -> Box<dyn Report>) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("report");
+    let mut report = make(Sink::file(&path).unwrap());
+    events.iter().for_each(|event| report.event(event).unwrap());
+    std::fs::read_to_string(&path).unwrap()
 }

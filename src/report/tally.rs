@@ -10,8 +10,8 @@ use crate::run::event::CaseReport;
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     counts: [usize; Verdict::ALL.len()],
-    /// Cases that fail and are known to.
-    pub(super) known: usize,
+    /// Those that are as the baseline says.
+    known: [usize; Verdict::ALL.len()],
     /// Why cases are unsupported, and how many.
     pub(super) unsupported: BTreeMap<String, usize>,
     /// Requirements that a finding broke, with the gravest verdict.
@@ -33,7 +33,7 @@ pub(super) struct OfLevel {
 impl Tally {
     pub(super) fn add(&mut self, report: &CaseReport) {
         self.counts[place(report.outcome.verdict)] += 1;
-        self.known += usize::from(report.known.is_some());
+        self.known[place(report.outcome.verdict)] += usize::from(report.known.is_some());
         if report.outcome.verdict == Verdict::Unsupported {
             *self.unsupported.entry(report.reason.clone().unwrap_or_default()).or_default() += 1;
         }
@@ -56,6 +56,11 @@ impl Tally {
 
     pub(super) fn count(&self, verdict: Verdict) -> usize {
         self.counts[place(verdict)]
+    }
+
+    /// How many of them are as the baseline says.
+    pub(super) fn known(&self, verdict: Verdict) -> usize {
+        self.known[place(verdict)]
     }
 
     pub(super) fn all(&self) -> usize {

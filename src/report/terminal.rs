@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use super::Report;
+use super::standing::Standing;
 use super::tally::Tally;
 use super::transcript::{self, Lanes, seconds};
 use crate::ftp::transcript as ftp;
@@ -127,11 +128,11 @@ impl TerminalReport {
 
     fn finished(&self, report: &CaseReport) -> Vec<String> {
         let verdict = report.outcome.verdict;
-        let unexpected = match verdict {
-            Verdict::Fail | Verdict::Inconclusive | Verdict::Error => report.known.is_none(),
-            Verdict::Deviation => self.options.strict && report.known.is_none(),
-            Verdict::Pass | Verdict::Info | Verdict::Unsupported => false,
-        };
+        let standing = Standing::of(report, self.options.strict);
+        let unexpected = standing.is_unexpected();
+        if let (Standing::Known(reason), Verbosity::Usual | Verbosity::Verbose) = (standing, self.options.verbosity) {
+            return block::known(report, reason, self.paint, self.options.width);
+        }
         match self.options.verbosity {
             Verbosity::Quiet if unexpected => block::headline(report, self.paint, self.options.width),
             Verbosity::Quiet => Vec::new(),

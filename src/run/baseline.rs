@@ -57,7 +57,11 @@ pub fn load(path: &Path) -> Result<Baseline, BaselineError> {
     read(&path.display().to_string(), &bytes)
 }
 
-fn read(name: &str, bytes: &[u8]) -> Result<Baseline, BaselineError> {
+/// The baseline in a text; `name` is what it is called in messages.
+///
+/// # Errors
+/// Where it is no baseline.
+pub fn read(name: &str, bytes: &[u8]) -> Result<Baseline, BaselineError> {
     // What is no UTF-8 is shown as such, and is then no TOML either.
     let text = String::from_utf8_lossy(bytes).into_owned();
     let source = Arc::new(Source { name: name.to_owned(), text });

@@ -87,6 +87,12 @@ pub fn fails(verdict: Verdict, strict: bool) -> bool {
     verdict.fails(strict)
 }
 
+/// What day it is, UTC.
+#[must_use]
+pub fn today() -> jiff::civil::Date {
+    jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date()
+}
+
 /// Plays a plan on a target and tells the events; the last is always [`Event::Over`].
 ///
 /// `interrupt` turns true on ctrl-c: what was played up to then is reported. `arguments` stands in
@@ -281,9 +287,8 @@ impl Stage {
     }
 
     fn comparer(&self) -> Option<Comparer> {
-        let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
         let baseline = self.options.baseline.clone()?;
-        Some(Comparer::new(baseline, self.target.version(), today, self.options.strict))
+        Some(Comparer::new(baseline, self.target.version(), today(), self.options.strict))
     }
 
     async fn case(&self, index: usize, case: Arc<Case>, accounts: Vec<Vec<Account>>, permit: OwnedSemaphorePermit) -> Done {

@@ -4,6 +4,7 @@
 //! ([`select`](super::select)).
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -64,6 +65,14 @@ pub struct Problem {
     pub diagnostics: Vec<Diagnostic>,
 }
 
+/// The messages, each with the line that it is about.
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown: Vec<String> = self.diagnostics.iter().map(|one| one.render(&self.source, false)).collect();
+        f.write_str(&shown.join("\n\n"))
+    }
+}
+
 /// Why there is no suite.
 #[derive(Debug, thiserror::Error)]
 pub enum SuiteError {
@@ -89,7 +98,7 @@ pub enum SuiteError {
         second: PathBuf,
     },
     /// Files do not parse: all that is wrong in all of them.
-    #[error("{} scenario files do not parse", .0.len())]
+    #[error("{} scenario files do not parse{}", .0.len(), .0.iter().map(|problem| format!("\n\n{problem}")).collect::<String>())]
     Unreadable(Vec<Problem>),
 }
 
@@ -129,6 +138,20 @@ impl Suite {
     /// As [`Suite::load`].
     pub fn read(paths: &[PathBuf]) -> Result<Self, SuiteError> {
         Self::assemble(files_of(paths)?)
+    }
+
+    /// Scenarios that a program carries: their ids, and what their files would say.
+    ///
+    /// # Errors
+    /// [`SuiteError::Unreadable`] where a text does not parse.
+    pub fn of_texts<'a>(texts: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, SuiteError> {
+        let raw = |(id, text): (&str, &str)| Raw {
+            origin: Origin::Path,
+            name: format!("{id}.ftp"),
+            id: id.to_owned(),
+            bytes: text.as_bytes().to_vec(),
+        };
+        Self::assemble(texts.into_iter().map(raw).collect())
     }
 
     fn assemble(raw: Vec<Raw>) -> Result<Self, SuiteError> {
@@ -324,6 +347,14 @@ mod tests {
         let suite = Suite::load(&[folder.path().join("one.ftp"), folder.path().join("one.ftp")]).unwrap();
         assert_eq!(suite.cases_of_paths().map(|case| case.id.as_str()).collect::<Vec<_>>(), ["one"]);
         assert_eq!(suite.find("one#row@variant").map(|file| file.origin), Some(Origin::Path));
+    }
+
+    #[test]
+    fn texts_are_read_as_files_are() {
+        let suite = Suite::of_texts([("own/noop", GOOD), ("own/again", GOOD)]).unwrap();
+        assert_eq!(ids(&suite), ["own/again", "own/noop"]);
+        let error = Suite::of_texts([("own/noop", "nothing")]).unwrap_err().to_string();
+        assert!(error.contains("own/noop.ftp:1:1"), "{error}");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 pub mod degenerate;
 pub mod disk;
 pub mod embedded;
+pub mod hosted;
 mod listen;
 mod log;
 pub mod profile;

@@ -1,8 +1,10 @@
 //! Integration tests, one binary.
 
 mod architecture;
+mod baseline;
 mod degenerate;
 mod planted;
+mod profile;
 mod program;
 mod same;
 

@@ -87,21 +87,30 @@ pub fn update(baseline: &Baseline, run: &Run<'_>, words: Option<&Words>) -> Upda
             update.dropped.push(entry.id.clone());
             continue;
         };
-        let mut narrow = table.clone();
-        narrow["id"] = value(first.as_str());
-        let mut table = if *first == entry.id { table } else { narrow };
+        let mut table = table;
+        rename(&mut table, first);
         adopt(&mut table, &std::mem::take(&mut orphaned));
         let more: Vec<(String, Table)> = more.iter().map(|id| (id.clone(), copy(&table, id))).collect();
         tables.push((first.clone(), table));
         tables.extend(more);
     }
+    let none = tables.is_empty();
+    if none {
+        // Comments of a file without an entry stand behind what is not there; they are its head.
+        orphaned.push_str(document.trailing().as_str().unwrap_or_default());
+        document.set_trailing("");
+    }
     add(run, words, baseline, &mut tables, &mut update);
+    if let (true, Some((_, first))) = (none, tables.first_mut()) {
+        adopt(first, &std::mem::take(&mut orphaned));
+    }
     let mut known = ArrayOfTables::new();
     for (place, (_, mut table)) in tables.into_iter().enumerate() {
         table.set_position(isize::try_from(place).ok());
         known.push(table);
     }
     if !orphaned.is_empty() {
+        // Nothing is left that it could stand before.
         let trailing = document.trailing().as_str().unwrap_or_default().to_owned();
         document.set_trailing(orphaned + &trailing);
     }
@@ -229,10 +238,21 @@ fn written(id: &str, kind: &Kind<'_>, words: &Words) -> Table {
     table
 }
 
+/// Gives an entry other cases; a comment behind the old ones stays.
+fn rename(table: &mut Table, id: &str) {
+    if let Some(old) = table.get_mut("id").and_then(Item::as_value_mut)
+        && old.as_str() != Some(id)
+    {
+        let decor = old.decor().clone();
+        *old = id.into();
+        *old.decor_mut() = decor;
+    }
+}
+
 /// The same entry for other cases.
 fn copy(table: &Table, id: &str) -> Table {
     let mut copy = table.clone();
-    copy["id"] = value(id);
+    rename(&mut copy, id);
     copy.decor_mut().set_prefix("\n");
     copy
 }
@@ -328,11 +348,10 @@ reason = \"no REST\"
     #[test]
     fn what_is_no_longer_true_goes() {
         let update = check(TEXT, &[("letters/denied#mkd", pass()), ("resume/rest#a", fail("500 other"))], None);
-        assert_eq!((update.dropped, update.narrowed, update.unknown), (
-            vec!["resume/rest#a".to_owned()],
-            vec!["letters/denied".to_owned()],
-            vec!["resume/rest#a".to_owned()]
-        ));
+        assert_eq!(
+            (update.dropped, update.narrowed, update.unknown),
+            (vec!["resume/rest#a".to_owned()], vec!["letters/denied".to_owned()], vec!["resume/rest#a".to_owned()])
+        );
         insta::assert_snapshot!(update.text);
     }
 
@@ -358,7 +377,8 @@ reason = \"no REST\"
         insta::assert_snapshot!(update.text);
         let unknown = check(TEXT, &played, None);
         assert_eq!((unknown.text.as_str(), unknown.unknown.len()), (TEXT, 3));
-        let first = check("", &played, Some(&words()));
+        let first = check("# The head.\n", &played, Some(&words()));
+        assert!(first.text.starts_with("# The head.\n\n[[known]]\nid = \"letters/denied#dele\""), "{}", first.text);
         assert_eq!(first.added, ["letters/denied#dele", "login/rein", "resume/cut", "resume/rest"]);
     }
 

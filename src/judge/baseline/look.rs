@@ -152,7 +152,10 @@ mod tests {
         check("227 Entering Passive Mode (127,0,0,1,161,251)", "227 Entering Passive Mode (127,0,0,1,{..})");
         check("229 Entering Extended Passive Mode (|||38935|)", "229 Entering Extended Passive Mode (|||{..}|)");
         check("150 306adda1-38d1-43fe-beca-efe3b9873108", "150 {..}");
-        check("a file with 17 bytes, mode 644, modified 1795387024 s after 1970", "a file with {..} bytes, mode 644, modified {..} s after 1970");
+        check(
+            "a file with 17 bytes, mode 644, modified 1795387024 s after 1970",
+            "a file with {..} bytes, mode 644, modified {..} s after 1970",
+        );
         check("226 done, 340 ms after the end", "226 done, {..} ms after the end");
         check("no reply for 2.01 s", "no reply for {..} s");
         check("257 /alice_12s0/d", "257 /alice_{..}/d");

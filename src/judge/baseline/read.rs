@@ -114,7 +114,16 @@ impl Reader {
             match key.get_ref().as_ref() {
                 "id" => self.id(value, &mut entry),
                 "facet" => entry.facets = self.words(value, "facet", &Facet::ALL, Facet::word),
-                "verdict" => entry.verdicts = self.words(value, "verdict of a known failure", &KNOWABLE, Verdict::word),
+                "verdict" => {
+                    entry.verdicts = self.words(value, "verdict of a known failure", &KNOWABLE, Verdict::word);
+                    if entry.verdicts == [Verdict::Pass] {
+                        self.error(
+                            value.span(),
+                            "a pass alone is no failure to know",
+                            "`pass` beside another verdict, for a failure that comes and goes",
+                        );
+                    }
+                }
                 "looks_like" => entry.looks = self.texts(value).into_iter().map(|(text, _)| Look::new(text)).collect(),
                 "clause" => entry.clauses = self.clauses(value),
                 "reason" => entry.reason = self.text(value),
@@ -201,7 +210,8 @@ impl Reader {
 
     fn date(&mut self, value: &Value<'_>) -> Option<Date> {
         let written = value.get_ref().as_datetime().filter(|written| written.time.is_none()).and_then(|written| written.date);
-        let date = written.and_then(|day| Date::new(i16::try_from(day.year).ok()?, i8::try_from(day.month).ok()?, i8::try_from(day.day).ok()?).ok());
+        let date = written
+            .and_then(|day| Date::new(i16::try_from(day.year).ok()?, i8::try_from(day.month).ok()?, i8::try_from(day.day).ok()?).ok());
         if date.is_none() {
             self.wrong(value, "a day, without quotes: `2027-01-31`");
         }
@@ -214,5 +224,8 @@ pub(crate) fn is_section(text: &str) -> bool {
     let Some(rest) = text.strip_prefix("RFC ") else { return false };
     let (number, place) = rest.split_once(' ').map_or((rest, None), |(number, place)| (number, Some(place)));
     let numbered = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    numbered && place.is_none_or(|place| ["section ", "sections ", "Appendix "].iter().any(|word| place.len() > word.len() && place.starts_with(word)))
+    numbered
+        && place.is_none_or(|place| {
+            ["section ", "sections ", "Appendix "].iter().any(|word| place.len() > word.len() && place.starts_with(word))
+        })
 }

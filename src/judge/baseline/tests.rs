@@ -6,7 +6,9 @@ fn source(text: &str) -> Arc<Source> {
 
 fn entry(id: &str, more: &str) -> String {
     let more = if more.contains("looks_like") { more.to_owned() } else { format!("looks_like = \"550 {{..}}\"\n{more}") };
-    format!("[[known]]\nid = \"{id}\"\nfacet = \"reply\"\nverdict = \"fail\"\nclause = \"3659-5.3-rest-350\"\nreason = \"no REST\"\n{more}\n\n")
+    format!(
+        "[[known]]\nid = \"{id}\"\nfacet = \"reply\"\nverdict = \"fail\"\nclause = \"3659-5.3-rest-350\"\nreason = \"no REST\"\n{more}\n\n"
+    )
 }
 
 fn baseline(text: &str) -> Arc<Baseline> {
@@ -91,6 +93,13 @@ fn an_entry_holds_on_its_last_day_and_no_longer() {
     let comparison = check(&entry("resume/rest", "expires = 2026-11-21"), &played, [0, 0, 0, 0, 1]);
     assert_eq!(comparison.expired[0].text, "the entry holds until 2026-11-21; still fail (reply): 550 no");
     assert_eq!((comparison.expired[0].line, comparison.is_outdated()), (Some(1), true));
+}
+
+#[test]
+fn a_failure_that_comes_and_goes_is_known_and_never_stale() {
+    let comes_and_goes = entry("resume/rest", "").replace("\"fail\"", "[\"fail\", \"pass\"]");
+    check(&comes_and_goes, &[("resume/rest", fail("550 no"))], [1, 0, 0, 0, 0]);
+    check(&comes_and_goes, &[("resume/rest", outcome(Verdict::Pass, Facet::Reply, ""))], [0, 0, 0, 0, 0]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
 use super::super::hexdump;
+use super::super::plain::{again, line_of, printable};
 use super::super::transcript::{Lanes, Row, rows, seconds, wrap};
 use super::paint::Paint;
 use super::took;
@@ -37,19 +38,26 @@ pub(super) fn headline(report: &CaseReport, paint: Paint, width: usize) -> Vec<S
     lines
 }
 
+/// A case that fails as the baseline says: its id and the reason.
+pub(super) fn known(report: &CaseReport, reason: &str, paint: Paint, width: usize) -> Vec<String> {
+    let verdict = report.outcome.verdict;
+    let word = paint.dim(&format!("{verdict:<LABEL$}"));
+    let told = wrap(&format!("{}  known: {reason}", report.case.id), width.saturating_sub(LABEL + 1), 2, 3);
+    let mut lines: Vec<String> = told.iter().map(|line| format!("{} {line}", " ".repeat(LABEL))).collect();
+    lines[0] = format!("{word} {}", told[0]);
+    lines
+}
+
 /// A case in one line and one more a finding.
 pub(super) fn short(report: &CaseReport, paint: Paint, width: usize) -> Vec<String> {
     let mut lines = headline(report, paint, width);
     let indent = " ".repeat(LABEL + 1);
     let room = width.saturating_sub(LABEL + 1);
     let mut more = Vec::new();
-    if let Some(known) = &report.known {
-        more.push(format!("known: {known}"));
-    }
     more.extend(report.reason.clone());
     more.extend(report.outcome.findings.iter().map(|finding| {
         let Finding { expected, seen, .. } = finding;
-        let line = line_of(&report.case.source.text, finding);
+        let line = line_of(report, finding);
         let said = if finding.verdict == Verdict::Info { seen.clone() } else { format!("expected {expected}, seen {seen}") };
         format!("line {line}: {said}{}", cited(finding))
     }));
@@ -73,7 +81,7 @@ pub(super) fn block(report: &CaseReport, arguments: &str, paint: Paint, width: u
     }
     for finding in report.outcome.findings.iter().filter(|finding| finding.verdict != report.outcome.verdict) {
         let Finding { verdict, expected, seen, .. } = finding;
-        let text = format!("line {}: expected {expected}, seen {seen}{}", line_of(&report.case.source.text, finding), cited(finding));
+        let text = format!("line {}: expected {expected}, seen {seen}{}", line_of(report, finding), cited(finding));
         lines.extend(labelled(verdict.word(), &text, paint, width));
     }
     let shown_by = gravest.map(|finding| finding.events).min().unwrap_or(report.transcript.events.len());
@@ -84,19 +92,9 @@ pub(super) fn block(report: &CaseReport, arguments: &str, paint: Paint, width: u
         let from = log.len().saturating_sub(LOG);
         lines.extend(log[from..].iter().flat_map(|line| wrap(&printable(line), width - 4, 2, 4)).map(|line| format!("    {line}")));
     }
-    let again = ["ftpspec run", &quote(&report.case.id), arguments].join(" ");
-    lines.push(format!("{}{}", label(&format!("{:<LABEL$}", "again"), paint), again.trim_end()));
+    lines.push(format!("{}{}", label(&format!("{:<LABEL$}", "again"), paint), again(&report.case.id, arguments)));
     lines.push(String::new());
     lines
-}
-
-/// A shell word.
-fn quote(id: &str) -> String {
-    format!("'{}'", id.replace('\'', "'\\''"))
-}
-
-fn printable(line: &str) -> String {
-    line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 fn label(word: &str, paint: Paint) -> String {
@@ -210,10 +208,6 @@ fn lines_before(text: &str, start: usize) -> Vec<std::ops::Range<usize>> {
         end = from.saturating_sub(1);
     }
     lines
-}
-
-fn line_of(text: &str, finding: &Finding) -> usize {
-    1 + text.as_bytes().iter().take(finding.span.start).filter(|byte| **byte == b'\n').count()
 }
 
 /// The transcript around the event that showed it, and all that came after.

@@ -2,12 +2,20 @@
 
 use std::time::Duration;
 
+use super::super::meaning::{cases, meaning};
+use super::super::plain::{advice, name, remark, remarks as remarks_of};
 use super::super::tally::{OfLevel, Tally};
 use super::super::transcript::{seconds, wrap};
 use super::paint::Paint;
 use crate::judge::verdict::Verdict;
 use crate::requirement::Level;
 use crate::run::event::{Summary, TargetInfo};
+
+/// Columns of the word before a remark about the baseline.
+const LABEL: usize = 9;
+/// Remarks about the baseline that are shown.
+const REMARKS: usize = 40;
+const REMARKS_QUIET: usize = 10;
 
 /// All that the last lines are made of.
 pub(super) struct Closing<'a> {
@@ -20,15 +28,6 @@ pub(super) struct Closing<'a> {
     pub(super) quiet: bool,
     pub(super) paint: Paint,
     pub(super) width: usize,
-}
-
-/// The target's name and version.
-fn name(target: &TargetInfo) -> String {
-    target.version.as_ref().map_or_else(|| target.name.clone(), |version| format!("{} {version}", target.name))
-}
-
-fn cases(count: usize) -> String {
-    if count == 1 { "1 case".to_owned() } else { format!("{count} cases") }
 }
 
 /// Before the first case.
@@ -46,6 +45,7 @@ pub(super) fn closing(closing: &Closing<'_>) -> Vec<String> {
         lines.extend(unsupported(tally, closing.width));
         lines.extend(remarks(closing));
     }
+    lines.extend(baseline(closing));
     lines.extend(verdicts(tally, *paint, closing.width));
     let waited = if closing.silence.is_zero() {
         String::new()
@@ -53,7 +53,7 @@ pub(super) fn closing(closing: &Closing<'_>) -> Vec<String> {
         format!("; {} of waiting for what never came, over all cases", seconds(closing.silence))
     };
     lines.push(format!("{} in {}{waited}", cases(tally.all()), seconds(summary.duration)));
-    let (verdict, meaning) = meaning(closing);
+    let (verdict, meaning) = meaning(closing.target, tally, summary, closing.strict);
     lines.extend(wrap(&meaning, closing.width, 2, usize::MAX).iter().map(|line| paint.verdict(verdict, line)));
     lines
 }
@@ -63,7 +63,11 @@ fn verdicts(tally: &Tally, paint: Paint, width: usize) -> Vec<String> {
     let mut used = 0;
     for verdict in Verdict::ALL {
         let count = tally.count(verdict);
-        let known = if verdict == Verdict::Fail && tally.known != 0 { format!(" ({} known)", tally.known) } else { String::new() };
+        let known = match tally.known(verdict) {
+            0 => String::new(),
+            known if known == count => " (all known)".to_owned(),
+            known => format!(" ({known} known, {} new)", count - known),
+        };
         let text = format!("{verdict} {count}{known}");
         if used != 0 && used + 2 + text.len() > width {
             lines.push(String::new());
@@ -105,6 +109,23 @@ fn unsupported(tally: &Tally, width: usize) -> Vec<String> {
     tally.unsupported.iter().map(reason).flat_map(|line| wrap(&line, width, 2, 3)).collect()
 }
 
+/// What is wrong with the baseline, and what to do about it; nothing where nothing is.
+fn baseline(closing: &Closing<'_>) -> Vec<String> {
+    let Closing { target, summary, quiet, paint, width, .. } = closing;
+    let Some(baseline) = &summary.baseline else { return Vec::new() };
+    let told: Vec<String> = remarks_of(baseline).map(|(word, one)| format!("{word:<LABEL$}{}", remark(one))).collect();
+    if told.is_empty() {
+        return Vec::new();
+    }
+    let shown = if *quiet { REMARKS_QUIET } else { REMARKS };
+    let more = told.len().saturating_sub(shown);
+    let more = (more != 0).then(|| format!("{:LABEL$}and {more} more", ""));
+    let head = paint.bold(&format!("baseline {}", baseline.source));
+    let lines = told.iter().take(shown).chain(&more).flat_map(|line| wrap(line, width.saturating_sub(2), LABEL, 4));
+    let advice = advice(baseline, target).into_iter().flat_map(|line| wrap(&line, width.saturating_sub(2), 2, 4));
+    std::iter::once(head).chain(lines.chain(advice).map(|line| format!("  {line}"))).chain([String::new()]).collect()
+}
+
 fn remarks(closing: &Closing<'_>) -> Vec<String> {
     let Closing { summary, slow, width, .. } = closing;
     let mut lines = Vec::new();
@@ -116,45 +137,4 @@ fn remarks(closing: &Closing<'_>) -> Vec<String> {
     }
     lines.extend(summary.left.iter().map(|path| format!("left: {path}")));
     lines.into_iter().flat_map(|line| wrap(&line, *width, 2, 6)).collect()
-}
-
-/// What it means, in one sentence, and its colour.
-fn meaning(closing: &Closing<'_>) -> (Verdict, String) {
-    let Closing { target, tally, summary, strict, .. } = closing;
-    let name = name(target);
-    if let Some(reason) = &summary.not_started {
-        return (Verdict::Error, format!("{name} could not be judged: {reason}"));
-    }
-    let ending = match (summary.interrupted, &summary.cut_short) {
-        (true, _) => " The run was interrupted; what it did not play is not known.".to_owned(),
-        (false, Some(reason)) => format!(" The run ended early: {reason}."),
-        (false, None) => String::new(),
-    };
-    let count = |verdict| tally.count(verdict);
-    let judged = tally.all() - count(Verdict::Unsupported);
-    let unknown = (count(Verdict::Fail) + count(Verdict::Inconclusive) + count(Verdict::Error)).saturating_sub(tally.known);
-    let (verdict, text) = if judged == 0 {
-        (Verdict::Inconclusive, format!("Nothing is known about {name}: no case could be played."))
-    } else if count(Verdict::Error) != 0 {
-        (
-            Verdict::Error,
-            format!("The harness itself broke in {}; what it says about {name} is not complete.", cases(count(Verdict::Error))),
-        )
-    } else if unknown != 0 && count(Verdict::Fail) != 0 {
-        let broken = tally.broken_bindings();
-        let demands = if broken == 1 { "1 requirement".to_owned() } else { format!("{broken} requirements") };
-        let known = if tally.known == 0 { String::new() } else { format!(" ({} of them known)", tally.known) };
-        (Verdict::Fail, format!("{name} fails {}{known} and breaks {demands}.", cases(count(Verdict::Fail))))
-    } else if unknown != 0 {
-        (Verdict::Inconclusive, format!("{} came to no verdict about {name}.", cases(count(Verdict::Inconclusive))))
-    } else if *strict && count(Verdict::Deviation) != 0 {
-        (Verdict::Deviation, format!("{name} breaks no binding requirement, and deviates in {}.", cases(count(Verdict::Deviation))))
-    } else if tally.known != 0 {
-        (Verdict::Pass, format!("{name} fails only where that is known."))
-    } else if count(Verdict::Unsupported) != 0 {
-        (Verdict::Pass, format!("{name} does all that was demanded, as far as it could be asked."))
-    } else {
-        (Verdict::Pass, format!("{name} does all that was demanded."))
-    };
-    (verdict, text + &ending)
 }

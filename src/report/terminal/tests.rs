@@ -44,7 +44,7 @@ fn the_sample_run_in_120_columns() {
 fn no_line_is_wider_than_the_screen() {
     for width in [80, 100, 120, 200] {
         for verbosity in [Verbosity::Quiet, Verbosity::Usual, Verbosity::Verbose] {
-            for events in [sample::run(), sample::every_event(), sample::cut_short()] {
+            for events in [sample::run(), sample::every_event(), sample::cut_short(), sample::with_baseline()] {
                 let text = told(&events, Options { verbosity, ..options(width) });
                 for line in text.lines().filter(|line| !line.contains("again")) {
                     assert!(line.chars().count() <= width, "{} columns of {width}: {line}", line.chars().count());
@@ -52,6 +52,12 @@ fn no_line_is_wider_than_the_screen() {
             }
         }
     }
+}
+
+#[test]
+fn the_sample_run_with_a_baseline() {
+    let text = told(&sample::with_baseline(), options(100));
+    insta::assert_snapshot!(text[text.find("fail         abort/idle").unwrap()..]);
 }
 
 #[test]

@@ -181,7 +181,7 @@ impl Profile {
         };
         let told = self.command_line(&self.file.program.check);
         let install = self.file.program.install.as_ref().and_then(|template| self.context().fill(template, &self.source).ok());
-        let install = install.map_or_else(String::new, |install| format!("\ninstall it: {install}"));
+        let install = install.map_or_else(String::new, |install| format!("; install it: {install}"));
         Some(format!("{} is not there: `{told}`: {why}{install}", self.file.name))
     }
 

@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn what_cannot_be_filled_in_is_shown_at_its_place() {
         insta::assert_snapshot!(check("'''\na\n{{ pyton }}\n'''"), @r"
-        error: the template cannot be filled in: undefined value
+        error: the template cannot be filled in: undefined value: `pyton` is undefined
          --> x.toml:3:4
           |
         3 | {{ pyton }}

@@ -123,7 +123,7 @@ async fn a_missing_program_is_told_with_what_installs_it() {
         install = \"get {{ bin }}\"\nport = \"told\"\n";
     let told = refused(&own(text, &[]).unwrap()).await;
     assert!(told.starts_with("mine is not there: `/nowhere/serve --version`: "), "{told}");
-    assert!(told.ends_with("\ninstall it: get /nowhere/serve"), "{told}");
+    assert!(told.ends_with("; install it: get /nowhere/serve"), "{told}");
     assert_eq!(own(text, &[]).unwrap().version(), None);
     // It is there, but exits at once.
     let told = refused(&own(text, &[("bin", "true")]).unwrap()).await;
@@ -167,7 +167,7 @@ fn pyftpdlib() -> Option<Profile> {
     );
     assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{install}");
     // Past the test's own output, which nobody sees of a test that passes.
-    writeln!(std::io::stderr(), "\nNOT TESTED: {install}\n").unwrap();
+    writeln!(io::stderr(), "\nNOT TESTED: {install}\n").unwrap();
     None
 }
 

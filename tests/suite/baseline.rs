@@ -1,0 +1,129 @@
+//! Baselines as a user keeps them: written after a run, kept true, and told where they are not.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// A folder with a baseline, and a server that is wrong in a way that never changes.
+struct Kept {
+    folder: tempfile::TempDir,
+}
+
+impl Kept {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("known.toml")
+    }
+
+    fn perform(&self, verb: &[&str], kind: &str, more: &[&str]) -> Output {
+        let setting = format!("kind={kind}");
+        let file = self.file().display().to_string();
+        Command::new(env!("CARGO_BIN_EXE_ftpspec"))
+            .args(verb)
+            .args(["--server", "degenerate", "--set", &setting, "--baseline", &file])
+            .args(more)
+            .env("NO_COLOR", "1")
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    }
+
+    /// Plays the login cases and demands an exit code; gives the report's baseline.
+    fn run(&self, kind: &str, expect: i32) -> Value {
+        let output = self.perform(&["run", "--topic", "login"], kind, &["--report", "json=report.json"]);
+        assert_eq!(output.status.code(), Some(expect), "{}", said(&output));
+        let report: Value = serde_json::from_slice(&std::fs::read(self.folder.path().join("report.json")).unwrap()).unwrap();
+        report["baseline"].clone()
+    }
+
+    fn update(&self, kind: &str, more: &[&str], expect: i32) -> String {
+        let output = self.perform(&["baseline", "update", "login"], kind, more);
+        assert_eq!(output.status.code(), Some(expect), "{}", said(&output));
+        std::fs::read_to_string(self.file()).unwrap()
+    }
+}
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn count(baseline: &Value, list: &str) -> usize {
+    baseline[list].as_array().unwrap().len()
+}
+
+#[test]
+fn what_is_known_does_not_fail_and_each_line_counts() {
+    let kept = Kept::new();
+    assert_eq!(kept.update("no", &[], 1), "", "without a reason nothing is written");
+    let text = kept.update("no", &["--reason", "it says no to all", "--clause", "RFC 959 section 5.1"], 0);
+    assert!(text.contains("reason = \"it says no to all\"") && text.contains("clause = \"RFC 959 section 5.1\""), "{text}");
+    assert_eq!(kept.update("no", &["--reason", "another"], 0), text, "what is known is not written again");
+    let baseline = kept.run("no", 0);
+    assert!(baseline["known"].as_u64().unwrap() > 5, "{baseline}");
+    // Each entry is missed where it is missing.
+    let entries: Vec<&str> = text.split("[[known]]").skip(1).collect();
+    for left_out in 0..entries.len() {
+        let rest: String =
+            entries.iter().enumerate().filter(|(place, _)| *place != left_out).map(|(_, entry)| format!("[[known]]{entry}")).collect();
+        std::fs::write(kept.file(), rest).unwrap();
+        let output = kept.perform(&["run", "--topic", "login", "-q"], "no", &[]);
+        let id = entries[left_out].split('"').nth(1).unwrap().split('#').next().unwrap().to_owned();
+        assert!(matches!(output.status.code(), Some(1 | 5)) && said(&output).contains(&id), "{id}: {}", said(&output));
+    }
+}
+
+#[test]
+fn what_changes_or_passes_is_told_and_mended() {
+    let kept = Kept::new();
+    kept.update("no", &["--reason", "it says no to all"], 0);
+    // The same cases fail in another way.
+    let changed = kept.run("yes", 1);
+    assert!(count(&changed, "changed") > 0, "{changed}");
+    // An entry whose day is over excuses no longer.
+    let text = std::fs::read_to_string(kept.file()).unwrap();
+    let expired = text.replace("reason = ", "expires = 2020-02-29\nreason = ");
+    std::fs::write(kept.file(), expired).unwrap();
+    let expired = kept.run("no", 1);
+    assert!(count(&expired, "expired") > 5 && count(&expired, "new") == 0, "{expired}");
+    // What is no longer true goes; without a reason nothing comes for it.
+    std::fs::write(kept.file(), text.replace("looks_like = \"", "looks_like = \"not ")).unwrap();
+    assert!(!kept.update("no", &[], 1).contains("[[known]]"));
+}
+
+#[test]
+fn a_failure_that_passes_is_out_of_date() {
+    let kept = Kept::new();
+    let text =
+        "[[known]]\nid = \"NAME\"\nfacet = \"reply\"\nverdict = \"fail\"\nlooks_like = \"{..}\"\nclause = \"RFC 959\"\nreason = \"r\"\n";
+    let scenario = kept.folder.path().join("fine.ftp");
+    let body = "+++\ntitle = \"the server greets\"\n+++\n\nconnect\nS> 2xx\n";
+    std::fs::write(&scenario, body).unwrap();
+    std::fs::write(kept.file(), text.replace("NAME", "fine")).unwrap();
+    let path = Path::new("./fine.ftp").display().to_string();
+    let output = kept.perform(&["run", &path], "no", &[]);
+    assert_eq!(output.status.code(), Some(6), "{}", said(&output));
+    assert!(said(&output).contains("stale    line 1: fine"), "{}", said(&output));
+    let output = kept.perform(&["baseline", "update", &path], "no", &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert_eq!(std::fs::read_to_string(kept.file()).unwrap().trim(), "");
+    // What covers nothing that is played says nothing.
+    std::fs::write(kept.file(), text.replace("NAME", "other")).unwrap();
+    assert_eq!(kept.perform(&["run", &path], "no", &[]).status.code(), Some(0));
+    assert!(said(&kept.perform(&["baseline", "show"], "no", &[])).contains("covers no case of the suite"));
+}
+
+#[test]
+fn a_wrong_baseline_is_told_before_the_run() {
+    let kept = Kept::new();
+    std::fs::write(kept.file(), "[[known]]\nfacet = \"replay\"\n").unwrap();
+    for verb in [&["run"][..], &["baseline", "show"], &["baseline", "update"]] {
+        let output = kept.perform(verb, "no", &[]);
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+        assert!(said(&output).contains("known.toml:2:9") && said(&output).contains("did you mean `reply`?"), "{}", said(&output));
+    }
+}

@@ -1,0 +1,88 @@
+//! Server programs of profiles: none of their processes outlives a run, however the run ends.
+
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// Much more than anything here takes.
+const LONG: Duration = Duration::from_secs(60);
+
+/// Greets each connection, tells of it, and says nothing more.
+fn greeter() -> (u16, Receiver<()>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (tell, told) = channel();
+    std::thread::spawn(move || {
+        let mut open = Vec::new();
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let greeted = stream.write_all(b"220 ready\r\n");
+            open.push(stream);
+            if greeted.is_err() || tell.send(()).is_err() {
+                return;
+            }
+        }
+    });
+    (port, told)
+}
+
+/// Whether a process is there and no zombie.
+fn lives(pid: &str) -> bool {
+    let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    state.rsplit(')').next().is_some_and(|rest| !rest.trim().is_empty() && !rest.trim().starts_with(['Z', 'X']))
+}
+
+/// Ends a run by a signal while its server and a child of it run; gives its exit code and what is left of its directories.
+fn end_by(signal: Signal) -> (Option<i32>, Vec<std::path::PathBuf>) {
+    let (port, connected) = greeter();
+    let (temp, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let pids = out.path().join("pids");
+    let script = format!("trap '' INT TERM HUP; sleep 1000 & echo $! $$ > {}; echo port {port}; wait; sleep 1000", pids.display());
+    let profile = format!(
+        "name = \"mine\"\n[program]\nrun = [\"/bin/sh\", \"-c\", '''{script}''']\nport = \"told\"\n[stop]\ngrace = \"100ms\"\n[can]\naccounts = true\n"
+    );
+    std::fs::write(out.path().join("mine.toml"), profile).unwrap();
+    let mut run = Command::new(env!("CARGO_BIN_EXE_ftpspec"))
+        .args(["run", "--server", "./mine.toml", "ascii/parameters#type-i"])
+        .env("TMPDIR", temp.path())
+        .current_dir(out.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // The first is the one that asks whether it is ready; from the second on the run is under way.
+    connected.recv_timeout(LONG).unwrap();
+    connected.recv_timeout(LONG).unwrap();
+    let pids = std::fs::read_to_string(pids).unwrap();
+    let pids: Vec<&str> = pids.split_whitespace().collect();
+    assert_eq!(pids.iter().filter(|pid| lives(pid)).count(), 2);
+    kill(Pid::from_raw(i32::try_from(run.id()).unwrap()), signal).unwrap();
+    let status = run.wait().unwrap();
+    let begun = Instant::now();
+    while pids.iter().any(|pid| lives(pid)) {
+        assert!(begun.elapsed() < LONG, "{pids:?}");
+        std::thread::yield_now();
+    }
+    (status.code(), left(temp.path()))
+}
+
+fn left(folder: &Path) -> Vec<std::path::PathBuf> {
+    std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+#[test]
+fn an_interrupted_run_leaves_no_process_and_no_directory() {
+    assert_eq!(end_by(Signal::SIGINT), (Some(130), Vec::new()));
+    assert_eq!(end_by(Signal::SIGTERM), (Some(130), Vec::new()));
+}
+
+#[test]
+fn a_killed_run_leaves_no_process() {
+    assert_eq!(end_by(Signal::SIGKILL).0, None);
+}
