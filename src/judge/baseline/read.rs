@@ -17,7 +17,7 @@ use crate::scenario::id::IdGlob;
 use crate::scenario::model::{Source, Span};
 
 /// The keys of an entry; the first ones must be there.
-const KEYS: [&str; 9] = ["id", "facet", "verdict", "looks_like", "clause", "reason", "link", "expires", "versions"];
+const KEYS: [&str; 10] = ["id", "facet", "verdict", "looks_like", "clause", "reason", "link", "expires", "versions", "sometimes"];
 const REQUIRED: usize = 6;
 
 impl Baseline {
@@ -107,6 +107,7 @@ impl Reader {
             link: None,
             expires: None,
             versions: None,
+            sometimes: false,
             span: span(at.clone()),
             line,
         };
@@ -120,6 +121,12 @@ impl Reader {
                 "reason" => entry.reason = self.text(value),
                 "link" => entry.link = Some(self.text(value)),
                 "expires" => entry.expires = self.date(value),
+                "sometimes" => {
+                    entry.sometimes = value.get_ref().as_bool() == Some(true);
+                    if !entry.sometimes {
+                        self.wrong(value, "`true`, or no key");
+                    }
+                }
                 "versions" => {
                     entry.versions = match Glob::new(&self.text(value)) {
                         Ok(glob) => Some(glob.compile_matcher()),

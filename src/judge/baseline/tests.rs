@@ -96,6 +96,14 @@ fn an_entry_holds_on_its_last_day_and_no_longer() {
 }
 
 #[test]
+fn a_race_may_do_well() {
+    let race = entry("resume/rest", "sometimes = true");
+    check(&race, &[("resume/rest", outcome(Verdict::Pass, Facet::Reply, ""))], [0; 5]);
+    check(&race, &[("resume/rest", fail("550 no"))], [1, 0, 0, 0, 0]);
+    check(&race, &[("resume/rest", fail("421 bye"))], [0, 0, 1, 0, 0]);
+}
+
+#[test]
 fn an_entry_speaks_of_its_versions() {
     let played = [("resume/rest", fail("550 no"))];
     check(&entry("resume/rest", "versions = \"0.24.*\""), &played, [1, 0, 0, 0, 0]);
