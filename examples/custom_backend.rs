@@ -227,7 +227,7 @@ async fn main() -> std::result::Result<ExitCode, Box<dyn std::error::Error>> {
     let mut cases: Vec<_> = own.cases().cloned().collect();
     cases.extend(select(&built_in, &some)?);
 
-    let server = Hosted::new("no-programs", serve).version("1.0");
+    let server = Hosted::new("no-programs", serve).with_version("1.0");
     let (reports, summary) = run::collect(Arc::new(server), Plan::new(cases, true), Options::default()).await;
 
     let mut well = summary.not_started.is_none() && !reports.is_empty();

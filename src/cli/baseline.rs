@@ -1,5 +1,6 @@
 //! `ftpspec baseline`: shows what is known of a server, and keeps it true.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -74,6 +75,10 @@ struct UpdateArguments {
     #[arg(long)]
     strict: bool,
 
+    /// Play so often: what changes from run to run is written as such, and a known race is not taken for mended.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
+    times: u8,
+
     /// Write an entry for each failure that is not known, with this reason.
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
@@ -146,6 +151,9 @@ fn show(which: &Which, output: &mut Output) -> Result<Exit, Wrong> {
 fn show_entry(entry: &Entry, covered: usize, is_idle: bool, version: Option<&str>, output: &mut Output) -> Result<(), Wrong> {
     let mut lines = vec![entry.says(), format!("{}: {}", entry.clauses.join(", "), entry.reason)];
     lines.extend(entry.link.clone());
+    if entry.sometimes {
+        lines.push("sometimes only".to_owned());
+    }
     match entry.expires {
         Some(day) if entry.is_expired(run::today()) => lines.push(format!("expired: it held until {day}")),
         Some(day) => lines.push(format!("until {day}")),
@@ -173,15 +181,19 @@ fn mend(arguments: &UpdateArguments, output: &mut Output) -> Result<Exit, Wrong>
     }
     let path = which.baseline.clone().unwrap_or_else(|| place(target.name()));
     let baseline = before(&path, target.name())?;
-    let (mut reports, mut summary) = (Vec::new(), Summary::default());
-    let options = run::Options { strict: arguments.strict, ..run::Options::default() };
-    play(Arc::clone(&target), Plan::new(chosen, arguments.slow), options, String::new(), |event| match event {
-        Event::Finished(report) => reports.push(report.as_ref().clone()),
-        Event::Over(over) => summary = over.clone(),
-        Event::Planned { .. } | Event::Started { .. } | Event::Said { .. } | Event::Ended { .. } => {}
-    })?;
-    if let Some(exit) = unusable(&summary, output)? {
-        return Ok(exit);
+    let mut reports: Vec<CaseReport> = Vec::new();
+    for _ in 0..arguments.times {
+        let mut summary = Summary::default();
+        let options = run::Options { strict: arguments.strict, ..run::Options::default() };
+        let plan = Plan::new(chosen.clone(), arguments.slow);
+        play(Arc::clone(&target), plan, options, String::new(), |event| match event {
+            Event::Finished(report) => reports.push(report.as_ref().clone()),
+            Event::Over(over) => summary = over.clone(),
+            Event::Planned { .. } | Event::Started { .. } | Event::Said { .. } | Event::Ended { .. } => {}
+        })?;
+        if let Some(exit) = unusable(&summary, output)? {
+            return Ok(exit);
+        }
     }
     let words = arguments.reason.clone().map(|reason| Words {
         reason,
@@ -191,6 +203,7 @@ fn mend(arguments: &UpdateArguments, output: &mut Output) -> Result<Exit, Wrong>
     });
     let ids: Vec<&str> = suite.cases().map(|case| case.id.as_str()).collect();
     let (played, version) = (played(&reports), target.version());
+    let ids_played = played.len();
     let run = Run { played: &played, suite: &ids, version: version.as_deref(), strict: arguments.strict };
     let update = update(&baseline, &run, words.as_ref());
     if update.text != baseline.source.text || !path.exists() {
@@ -198,10 +211,12 @@ fn mend(arguments: &UpdateArguments, output: &mut Output) -> Result<Exit, Wrong>
         read(&path.display().to_string(), update.text.as_bytes())?;
         fs::write(&path, &update.text).map_err(|source| SuiteError::Io { path: path.clone(), source })?;
     }
-    for report in reports.iter().filter(|report| update.unknown.contains(&report.case.id)) {
+    let unknown =
+        reports.iter().filter(|report| update.unknown.contains(&report.case.id) && report.outcome.verdict.fails(arguments.strict));
+    for report in unknown {
         writeln!(output.out, "{:<14} {}  {}", "not known", report.case.id, said(&report.outcome, report.reason.as_deref()))?;
     }
-    tell(&path, &update, reports.len(), output)
+    tell(&path, &update, ids_played, output)
 }
 
 /// The list as it is: the file, else the built-in one, else an empty one.
@@ -232,8 +247,17 @@ fn unusable(summary: &Summary, output: &mut Output) -> Result<Option<Exit>, Wron
 }
 
 fn played(reports: &[CaseReport]) -> Vec<Played<'_>> {
-    let told = reports.iter().filter(|report| !matches!(report.outcome.verdict, Verdict::Unsupported | Verdict::Error));
-    told.map(|report| Played { id: &report.case.id, outcome: &report.outcome, cites: report.case.requirements() }).collect()
+    let mut played: Vec<Played<'_>> = Vec::new();
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+    for report in reports.iter().filter(|report| !matches!(report.outcome.verdict, Verdict::Unsupported | Verdict::Error)) {
+        let id = report.case.id.as_str();
+        let place = *places.entry(id).or_insert(played.len());
+        match played.get_mut(place) {
+            Some(case) => case.outcomes.push(&report.outcome),
+            None => played.push(Played { id, outcomes: vec![&report.outcome], cites: report.case.requirements() }),
+        }
+    }
+    played
 }
 
 fn tell(path: &Path, update: &Update, played: usize, output: &mut Output) -> Result<Exit, Wrong> {

@@ -17,9 +17,8 @@ use crate::scenario::id::IdGlob;
 use crate::scenario::model::{Source, Span};
 use look::Look;
 
-/// The verdicts that can be known; the others are no failures, or are none of the server's. A pass stands beside another
-/// one, for a failure that comes and goes.
-pub const KNOWABLE: [Verdict; 4] = [Verdict::Fail, Verdict::Inconclusive, Verdict::Deviation, Verdict::Pass];
+/// The verdicts that can be known; the others are no failures, or are none of the server's.
+pub const KNOWABLE: [Verdict; 3] = [Verdict::Fail, Verdict::Inconclusive, Verdict::Deviation];
 
 /// The known failures of one server, read from a file.
 #[derive(Debug, Clone)]
@@ -53,6 +52,8 @@ pub struct Entry {
     pub expires: Option<Date>,
     /// The versions of the server that it speaks of; all where there is none.
     pub versions: Option<GlobMatcher>,
+    /// The failure is a race: it does not show in every run.
+    pub sometimes: bool,
     /// Where it stands in the source.
     pub span: Span,
     /// Its line in the source, from 1.
@@ -75,9 +76,10 @@ impl Entry {
             && self.looks.iter().any(|look| look.fits(&gravest.seen))
     }
 
-    /// Whether the failure comes and goes, so that its absence says nothing.
-    fn comes_and_goes(&self) -> bool {
-        self.verdicts.contains(&Verdict::Pass)
+    /// Whether it stays true where a case ends so: the case is what it says, or does well where it does so sometimes.
+    #[must_use]
+    pub fn allows(&self, outcome: &Outcome, strict: bool) -> bool {
+        self.is_like(outcome) || (self.sometimes && !outcome.verdict.fails(strict))
     }
 
     /// Whether its last day is over.
@@ -200,7 +202,7 @@ impl Comparer {
         } else {
             for (place, entry) in covering {
                 self.matched[place] = true;
-                if entry.comes_and_goes() {
+                if entry.allows(outcome, self.strict) {
                     continue;
                 }
                 let text = format!("the entry says {}; now {}", entry.says(), said(outcome, reason));

@@ -118,7 +118,7 @@ impl Hosted {
 
     /// Tells its version.
     #[must_use]
-    pub fn version(self, version: impl Into<String>) -> Self {
+    pub fn with_version(self, version: impl Into<String>) -> Self {
         Self { version: Some(version.into()), ..self }
     }
 
@@ -227,8 +227,8 @@ mod tests {
 
     #[tokio::test]
     async fn it_runs_until_it_is_stopped() {
-        let target = Hosted::new("greeter", greeter).version("1").letters(Letters::ALL);
-        assert_eq!((target.name(), Target::version(&target).as_deref()), ("greeter", Some("1")));
+        let target = Hosted::new("greeter", greeter).with_version("1").letters(Letters::ALL);
+        assert_eq!((target.name(), target.version().as_deref()), ("greeter", Some("1")));
         let instance = target.start(&Settings::default(), &[account("alice", false)]).await.unwrap();
         let address = instance.address();
         let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
 
-use super::look::Look;
-use super::{Baseline, Entry};
+use super::look::{ANYTHING, Look};
+use super::{Baseline, Entry, KNOWABLE};
 use crate::judge::verdict::{Facet, Outcome, Verdict};
 use crate::scenario::id::file_id;
 
@@ -18,10 +18,21 @@ use crate::scenario::id::file_id;
 pub struct Played<'a> {
     /// Its id.
     pub id: &'a str,
-    /// How it ended.
-    pub outcome: &'a Outcome,
+    /// How it ended, each time.
+    pub outcomes: Vec<&'a Outcome>,
     /// The requirements that it cites, for failures whose finding cites none.
     pub cites: Vec<&'a str>,
+}
+
+impl Played<'_> {
+    /// Whether an entry speaks the truth about it, each time.
+    fn is_as(&self, entry: &Entry, strict: bool) -> bool {
+        self.outcomes.iter().all(|outcome| entry.allows(outcome, strict))
+    }
+
+    fn fails(&self, strict: bool) -> bool {
+        self.outcomes.iter().any(|outcome| outcome.verdict.fails(strict))
+    }
 }
 
 /// What is written with each new entry.
@@ -128,7 +139,7 @@ fn stays(entry: &Entry, run: &Run<'_>, update: &mut Update) -> Vec<String> {
         update.idle.push(entry.id.clone());
     }
     let untrue: BTreeSet<&str> =
-        run.played.iter().filter(|case| entry.cases.covers(case.id) && !entry.is_like(case.outcome)).map(|case| case.id).collect();
+        run.played.iter().filter(|case| entry.cases.covers(case.id) && !case.is_as(entry, run.strict)).map(|case| case.id).collect();
     if untrue.is_empty() || !entry.speaks_of(run.version) {
         return vec![entry.id.clone()];
     }
@@ -165,36 +176,52 @@ pub fn names(ids: &[&str], suite: &[&str]) -> Vec<String> {
 }
 
 /// What a new entry says; cases of one file that agree in it are one entry.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Kind<'a> {
     file: &'a str,
-    verdict: Verdict,
-    facet: Facet,
-    look: String,
+    verdicts: BTreeSet<Verdict>,
+    facets: BTreeSet<Facet>,
+    looks: BTreeSet<String>,
     clauses: Vec<String>,
+    sometimes: bool,
+}
+
+impl<'a> Kind<'a> {
+    /// What would be said of a case; nothing where there is nothing to be said, or no clause.
+    fn of(case: &Played<'a>, words: &Words, strict: bool) -> Option<Self> {
+        let mut kind = Kind { file: file_id(case.id), clauses: words.clauses.clone(), ..Kind::default() };
+        for outcome in &case.outcomes {
+            if !KNOWABLE.contains(&outcome.verdict) {
+                kind.sometimes = true;
+                continue;
+            }
+            let finding = outcome.gravest()?;
+            kind.verdicts.insert(outcome.verdict);
+            kind.facets.insert(finding.facet);
+            let look = Look::of(&finding.seen).text().to_owned();
+            // An empty look is an error in a baseline; nothing seen is like anything.
+            kind.looks.insert(if look.trim().is_empty() { ANYTHING.to_owned() } else { look });
+            if kind.clauses.is_empty() && outcome.verdict.fails(strict) {
+                kind.clauses.clone_from(&finding.requirements);
+            }
+        }
+        if kind.clauses.is_empty() {
+            kind.clauses = case.cites.iter().map(|id| (*id).to_owned()).collect();
+        }
+        (!kind.clauses.is_empty()).then_some(kind)
+    }
 }
 
 fn add(run: &Run<'_>, words: Option<&Words>, baseline: &Baseline, tables: &mut Vec<(String, Table)>, update: &mut Update) {
     let excused = |case: &Played<'_>| {
-        baseline.entries.iter().any(|entry| entry.cases.covers(case.id) && entry.speaks_of(run.version) && entry.is_like(case.outcome))
+        let mut entries = baseline.entries.iter().filter(|entry| entry.cases.covers(case.id) && entry.speaks_of(run.version));
+        entries.any(|entry| case.is_as(entry, run.strict))
     };
     let mut kinds: BTreeMap<Kind<'_>, Vec<&str>> = BTreeMap::new();
-    for case in run.played.iter().filter(|case| case.outcome.verdict.fails(run.strict) && !excused(case)) {
-        let known = words.zip(case.outcome.gravest()).filter(|_| super::KNOWABLE.contains(&case.outcome.verdict));
-        let cited = |(words, finding): (&Words, &crate::judge::verdict::Finding)| {
-            let clauses = [&words.clauses, &finding.requirements].into_iter().find(|clauses| !clauses.is_empty()).cloned();
-            let clauses = clauses.unwrap_or_else(|| case.cites.iter().map(|id| (*id).to_owned()).collect());
-            (!clauses.is_empty()).then(|| (clauses, finding.facet, Look::of(&finding.seen)))
-        };
-        match known.and_then(cited) {
+    for case in run.played.iter().filter(|case| case.fails(run.strict) && !excused(case)) {
+        match words.and_then(|words| Kind::of(case, words, run.strict)) {
             None => update.unknown.push(case.id.to_owned()),
-            Some((clauses, facet, look)) => {
-                let look = look.text().to_owned();
-                // An empty look is an error in a baseline; nothing seen is like anything.
-                let look = if look.trim().is_empty() { super::look::ANYTHING.to_owned() } else { look };
-                let kind = Kind { file: file_id(case.id), verdict: case.outcome.verdict, facet, look, clauses };
-                kinds.entry(kind).or_default().push(case.id);
-            }
+            Some(kind) => kinds.entry(kind).or_default().push(case.id),
         }
     }
     let Some(words) = words else { return };
@@ -211,6 +238,15 @@ fn add(run: &Run<'_>, words: Option<&Words>, baseline: &Baseline, tables: &mut V
     }
 }
 
+/// One text, or a list of several.
+fn one_or_many<'t>(texts: impl IntoIterator<Item = &'t str>) -> Item {
+    let texts: Vec<&str> = texts.into_iter().collect();
+    match texts.as_slice() {
+        [one] => value(*one),
+        several => value(several.iter().copied().collect::<Array>()),
+    }
+}
+
 /// Where a new entry belongs: behind those of its file, else of its topic, else at the end.
 fn place(tables: &[(String, Table)], id: &str) -> usize {
     let topic = |id: &str| id.split('/').next().unwrap_or_default().to_owned();
@@ -221,14 +257,14 @@ fn place(tables: &[(String, Table)], id: &str) -> usize {
 fn written(id: &str, kind: &Kind<'_>, words: &Words) -> Table {
     let mut table = Table::new();
     table["id"] = value(id);
-    table["facet"] = value(kind.facet.word());
-    table["verdict"] = value(kind.verdict.word());
-    table["looks_like"] = value(kind.look.as_str());
-    table["clause"] = match kind.clauses.as_slice() {
-        [one] => value(one.as_str()),
-        several => value(several.iter().map(String::as_str).collect::<Array>()),
-    };
+    table["facet"] = one_or_many(kind.facets.iter().map(|facet| facet.word()));
+    table["verdict"] = one_or_many(kind.verdicts.iter().map(|verdict| verdict.word()));
+    table["looks_like"] = one_or_many(kind.looks.iter().map(String::as_str));
+    table["clause"] = one_or_many(kind.clauses.iter().map(String::as_str));
     table["reason"] = value(words.reason.as_str());
+    if kind.sometimes {
+        table["sometimes"] = value(true);
+    }
     if let Some(link) = &words.link {
         table["link"] = value(link.as_str());
     }
@@ -318,8 +354,14 @@ reason = \"no REST\"
     }
 
     fn check(text: &str, played: &[(&str, Outcome)], words: Option<&Words>) -> Update {
-        let played: Vec<Played<'_>> = played.iter().map(|(id, outcome)| Played { id, outcome, cites: Vec::new() }).collect();
-        let run = Run { played: &played, suite: &SUITE, version: None, strict: false };
+        let mut cases: Vec<Played<'_>> = Vec::new();
+        for (id, outcome) in played {
+            match cases.iter_mut().find(|case| case.id == *id) {
+                Some(case) => case.outcomes.push(outcome),
+                None => cases.push(Played { id, outcomes: vec![outcome], cites: Vec::new() }),
+            }
+        }
+        let run = Run { played: &cases, suite: &SUITE, version: None, strict: false };
         let changed = update(&read(text), &run, words);
         // What was written says just what was played: nothing is left to do.
         let again = update(&read(&changed.text), &run, words);
@@ -380,6 +422,24 @@ reason = \"no REST\"
         let first = check("# The head.\n", &played, Some(&words()));
         assert!(first.text.starts_with("# The head.\n\n[[known]]\nid = \"letters/denied#dele\""), "{}", first.text);
         assert_eq!(first.added, ["letters/denied#dele", "login/rein", "resume/cut", "resume/rest"]);
+    }
+
+    #[test]
+    fn what_changes_from_run_to_run_is_written_so() {
+        let played =
+            [("login/rein", fail("500 no")), ("login/rein", pass()), ("login/rein", outcome(Verdict::Deviation, Facet::Timing, "late"))];
+        let text = check("", &played, Some(&words())).text;
+        for line in [
+            "facet = [\"reply\", \"timing\"]",
+            "verdict = [\"deviation\", \"fail\"]",
+            "looks_like = [\"500 no\", \"late\"]",
+            "sometimes = true",
+        ] {
+            assert!(text.contains(line), "{line} is missing in {text}");
+        }
+        // A race that does not show this time is still one.
+        assert_eq!(check(&text, &[("login/rein", pass())], None).text, text);
+        assert_eq!(check(&text, &[("login/rein", fail("421 bye"))], None).unknown, ["login/rein"]);
     }
 
     #[test]

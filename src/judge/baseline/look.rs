@@ -82,6 +82,10 @@ fn varying(before: Option<char>, text: &str) -> Option<(usize, usize)> {
     if starts_word && digits != 0 {
         let fraction = bytes[digits..].strip_prefix(b".").map_or(0, |rest| rest.iter().take_while(|byte| byte.is_ascii_digit()).count());
         let number = if fraction == 0 { digits } else { digits + 1 + fraction };
+        // The port of an address; no hour has so many digits.
+        if before == Some(':') && digits >= 4 && fraction == 0 {
+            return Some((0, digits));
+        }
         // The ports of 227 (RFC 959 section 4.1.2), and amounts of bytes and time.
         let octets: Vec<&str> = text.split(')').next().unwrap_or_default().split(',').collect();
         if octets.len() == 6 && octets.iter().all(|octet| !octet.is_empty() && octet.bytes().all(|byte| byte.is_ascii_digit())) {
@@ -161,7 +165,8 @@ mod tests {
         check("257 /alice_12s0/d", "257 /alice_{..}/d");
         check("2 entries: up.bin\\r\\nf.bin\\r\\n", "2 entries: {..}");
         check("-rw-r--r-- 1 0 0 1 Nov 22 22:37 213 End", "-rw-r--r-- 1 0 0 1 {..} 213 End");
-        check("213 10", "213 10");
+        check("called by 127.0.0.1:58832", "called by 127.0.0.1:{..}");
+        check("213 10 at 22:13", "213 10 at 22:13");
         check("501 r\u{e9}ponse", "501 r\u{e9}ponse");
     }
 

@@ -17,7 +17,7 @@ use crate::scenario::id::IdGlob;
 use crate::scenario::model::{Source, Span};
 
 /// The keys of an entry; the first ones must be there.
-const KEYS: [&str; 9] = ["id", "facet", "verdict", "looks_like", "clause", "reason", "link", "expires", "versions"];
+const KEYS: [&str; 10] = ["id", "facet", "verdict", "looks_like", "clause", "reason", "link", "expires", "versions", "sometimes"];
 const REQUIRED: usize = 6;
 
 impl Baseline {
@@ -107,6 +107,7 @@ impl Reader {
             link: None,
             expires: None,
             versions: None,
+            sometimes: false,
             span: span(at.clone()),
             line,
         };
@@ -114,21 +115,18 @@ impl Reader {
             match key.get_ref().as_ref() {
                 "id" => self.id(value, &mut entry),
                 "facet" => entry.facets = self.words(value, "facet", &Facet::ALL, Facet::word),
-                "verdict" => {
-                    entry.verdicts = self.words(value, "verdict of a known failure", &KNOWABLE, Verdict::word);
-                    if entry.verdicts == [Verdict::Pass] {
-                        self.error(
-                            value.span(),
-                            "a pass alone is no failure to know",
-                            "`pass` beside another verdict, for a failure that comes and goes",
-                        );
-                    }
-                }
+                "verdict" => entry.verdicts = self.words(value, "verdict of a known failure", &KNOWABLE, Verdict::word),
                 "looks_like" => entry.looks = self.texts(value).into_iter().map(|(text, _)| Look::new(text)).collect(),
                 "clause" => entry.clauses = self.clauses(value),
                 "reason" => entry.reason = self.text(value),
                 "link" => entry.link = Some(self.text(value)),
                 "expires" => entry.expires = self.date(value),
+                "sometimes" => {
+                    entry.sometimes = value.get_ref().as_bool() == Some(true);
+                    if !entry.sometimes {
+                        self.wrong(value, "`true`, or no key");
+                    }
+                }
                 "versions" => {
                     entry.versions = match Glob::new(&self.text(value)) {
                         Ok(glob) => Some(glob.compile_matcher()),
