@@ -130,6 +130,7 @@ mod tests {
     }
 
     /// The names of elements, each with the values of its attributes; panics where the text is no XML 1.0.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "only elements are looked at")]
     fn elements(text: &str) -> Vec<(String, String)> {
         let legal = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
         assert!(text.chars().all(legal), "{text}");

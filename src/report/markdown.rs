@@ -41,7 +41,7 @@ fn escape(text: &str) -> String {
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '#' | '|' | '~' | '@' => {
-                write!(escaped, "&#{};", u32::from(c)).expect("a String takes all")
+                write!(escaped, "&#{};", u32::from(c)).expect("a String takes all");
             }
             _ => escaped.push(c),
         }
@@ -83,21 +83,21 @@ impl MarkdownReport {
     fn failure(&self, report: &CaseReport) -> String {
         let mut text = format!("#### {} {}\n\n{}\n\n", code(&report.case.id), report.outcome.verdict, escape(&report.case.title));
         if let Some(reason) = &report.reason {
-            text += &format!("{}\n\n", escape(reason));
+            let _ = write!(text, "{}\n\n", escape(reason));
         }
         for finding in report.outcome.findings.iter().filter(|finding| finding.verdict != Verdict::Info) {
             let Finding { verdict, facet, expected, seen, requirements, .. } = finding;
             let place = code(&format!("{}:{}", report.case.source.name, plain::line_of(report, finding)));
-            text += &format!("- {verdict} ({facet}) at {place}: expected {}, seen {}\n", code(expected), code(seen));
+            let _ = write!(text, "- {verdict} ({facet}) at {place}: expected {}, seen {}\n", code(expected), code(seen));
             for id in requirements {
-                text += &format!("  - {}\n", clause(id));
+                let _ = write!(text, "  - {}\n", clause(id));
             }
         }
         let transcript = plain::transcript(report);
         if !transcript.is_empty() {
             let again = plain::again(&report.case.id, &self.planned.target.arguments);
             let fence = fenced(&transcript);
-            text += &format!("\n<details><summary>transcript</summary>\n\n{fence}\n{}\n\n</details>\n", code(&again));
+            let _ = write!(text, "\n<details><summary>transcript</summary>\n\n{fence}\n{}\n\n</details>\n", code(&again));
         }
         text + "\n"
     }
@@ -107,7 +107,7 @@ impl MarkdownReport {
         for verdict in Verdict::ALL {
             let (count, known) = (self.tally.count(verdict), self.tally.known(verdict));
             let known = if known == 0 { String::new() } else { known.to_string() };
-            text += &format!("| {verdict} | {count} | {known} |\n");
+            let _ = write!(text, "| {verdict} | {count} | {known} |\n");
         }
         let levels: Vec<(Level, OfLevel)> =
             Level::ALL.into_iter().map(|level| (level, self.tally.of_level(level))).filter(|(_, of)| *of != OfLevel::default()).collect();
@@ -115,7 +115,7 @@ impl MarkdownReport {
             text += "\n| requirements | kept | broken | not judged |\n| --- | ---: | ---: | ---: |\n";
         }
         for (level, OfLevel { kept, broken, not_judged }) in levels {
-            text += &format!("| {} | {kept} | {broken} | {not_judged} |\n", level.word());
+            let _ = write!(text, "| {} | {kept} | {broken} | {not_judged} |\n", level.word());
         }
         text
     }
@@ -131,7 +131,7 @@ impl MarkdownReport {
             }
         }
         if !named.is_empty() {
-            text += &format!("There is no room here for {} more:\n\n{}", cases(named.len()), list(&named));
+            let _ = write!(text, "There is no room here for {} more:\n\n{}", cases(named.len()), list(&named));
         }
         if text.is_empty() { text } else { format!("\n### Not as expected\n\n{}\n", text.trim_end()) }
     }
@@ -169,7 +169,7 @@ impl MarkdownReport {
         if !self.known.is_empty() {
             let rows: Vec<String> = self.known.iter().map(|(id, reason)| format!("{}: {}", code(id), escape(reason))).collect();
             let count = cases(rows.len());
-            text += &format!("\n<details><summary>{count} known to fail</summary>\n\n{}\n</details>\n", list(&rows));
+            let _ = write!(text, "\n<details><summary>{count} known to fail</summary>\n\n{}\n</details>\n", list(&rows));
         }
         text += &self.remarks(summary);
         self.sink.put(text.as_bytes())
@@ -237,6 +237,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "one event is looked for")]
     fn long_runs_are_cut_and_say_so() {
         let mut events = sample::run();
         let failure = events.iter().find_map(|event| match event {
