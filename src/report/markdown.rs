@@ -88,9 +88,9 @@ impl MarkdownReport {
         for finding in report.outcome.findings.iter().filter(|finding| finding.verdict != Verdict::Info) {
             let Finding { verdict, facet, expected, seen, requirements, .. } = finding;
             let place = code(&format!("{}:{}", report.case.source.name, plain::line_of(report, finding)));
-            let _ = write!(text, "- {verdict} ({facet}) at {place}: expected {}, seen {}\n", code(expected), code(seen));
+            let _ = writeln!(text, "- {verdict} ({facet}) at {place}: expected {}, seen {}", code(expected), code(seen));
             for id in requirements {
-                let _ = write!(text, "  - {}\n", clause(id));
+                let _ = writeln!(text, "  - {}", clause(id));
             }
         }
         let transcript = plain::transcript(report);
@@ -107,7 +107,7 @@ impl MarkdownReport {
         for verdict in Verdict::ALL {
             let (count, known) = (self.tally.count(verdict), self.tally.known(verdict));
             let known = if known == 0 { String::new() } else { known.to_string() };
-            let _ = write!(text, "| {verdict} | {count} | {known} |\n");
+            let _ = writeln!(text, "| {verdict} | {count} | {known} |");
         }
         let levels: Vec<(Level, OfLevel)> =
             Level::ALL.into_iter().map(|level| (level, self.tally.of_level(level))).filter(|(_, of)| *of != OfLevel::default()).collect();
@@ -115,7 +115,7 @@ impl MarkdownReport {
             text += "\n| requirements | kept | broken | not judged |\n| --- | ---: | ---: | ---: |\n";
         }
         for (level, OfLevel { kept, broken, not_judged }) in levels {
-            let _ = write!(text, "| {} | {kept} | {broken} | {not_judged} |\n", level.word());
+            let _ = writeln!(text, "| {} | {kept} | {broken} | {not_judged} |", level.word());
         }
         text
     }
