@@ -4,6 +4,7 @@
 //! author wrote say what that means on the wire and on the disk; cases of the built-in suite show that the rest still works.
 //!
 //! `cargo run --example custom_backend`
+#![expect(clippy::print_stdout, reason = "an example says what it found")]
 
 use std::fmt::Debug;
 use std::io;
