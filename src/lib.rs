@@ -64,7 +64,7 @@
 //! | [`wire`] | | control and data connections: bytes, deadlines and limits, never opinions |
 //! | [`scenario`] | o | the value: model, notation, expansion, lints |
 //! | [`requirement`] | o | what the RFCs demand, each with its id, level and place |
-//! | [`reference`] | o | a correct FTP server as a state machine over a file system in memory |
+//! | [`mod@reference`] | o | a correct FTP server as a state machine over a file system in memory |
 //! | [`ftp`] | o | the protocol's vocabulary: replies, letters, paths, facts, contents, transcripts |
 
 pub mod cli;

@@ -1,7 +1,7 @@
 //! The scenario as a value: what every maker produces and every user takes.
 //!
 //! A [`Scenario`] is what one `.ftp` file says: front matter and a flat list of lines, with comments and blank lines
-//! kept, so that printing it gives the file back. [`expand`](super::expand) turns it into [`Case`]s: one a row of
+//! kept, so that printing it gives the file back. [`expand`](mod@super::expand) turns it into [`Case`]s: one a row of
 //! `[each]`, with the columns filled in and the lines assembled into a tree of [`Step`]s. `play` and `judge` see cases only.
 //!
 //! Not here: reading and writing the notation (`parse`, `print`), and any opinion about a server.
