@@ -71,7 +71,7 @@ impl Capabilities {
         if !matches!(laid, Ok(Ok(()))) {
             return found;
         }
-        let mut asker = Asker { ground, account, deadline, control: None, banner: None };
+        let mut asker = Asker { ground, account, deadline, control: None, banner: None, mute: 0 };
         if let Some(reply) = asker.ask("FEAT").await {
             found.features = reply.lines().iter().map(|line| String::from_utf8_lossy(line).trim().to_owned()).collect();
             if reply.class() != Some(2) || found.features.len() < 2 {
@@ -159,17 +159,29 @@ struct Asker<'a> {
     deadline: Duration,
     control: Option<ControlConnection>,
     banner: Option<String>,
+    /// Questions that were not answered.
+    mute: usize,
 }
+
+/// A server that leaves so many questions open, or does not even greet, is not asked any more.
+const MUTE_MAX: usize = 3;
 
 impl Asker<'_> {
     async fn ask(&mut self, line: &str) -> Option<Reply> {
+        if self.mute == MUTE_MAX {
+            return None;
+        }
         if self.control.as_ref().is_none_or(ControlConnection::is_ended) {
             self.control = None;
-            self.open().await?;
+            if self.open().await.is_none() {
+                self.mute = MUTE_MAX;
+                return None;
+            }
         }
         let reply = self.say(line).await;
         if reply.is_none() {
             self.control = None;
+            self.mute += 1;
         }
         reply
     }

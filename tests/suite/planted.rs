@@ -59,6 +59,7 @@ async fn compare(number: usize, bug: Bug, all: &[Arc<Case>]) -> (Option<String>,
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes: .ci/full runs it"]
 async fn each_bug_is_noticed_by_exactly_what_it_declares() {
     let all = plan().cases;
     // Most of the time is spent waiting for replies that a bug keeps back.
