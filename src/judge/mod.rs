@@ -219,7 +219,7 @@ impl<'a> Judge<'a> {
             Action::Expect(expect) => self.expect(step, expect, events),
             Action::Login(_) => self.sequence(step, events, Facet::Reply, "230", |code| code == 230 || code == 202),
             Action::As(_) | Action::Connect => self.connected(step, events),
-            Action::Data { idle, .. } => self.data(step, *idle, events),
+            Action::Data { caller, .. } => self.data(step, *caller, events),
             Action::Receive { what, end } => self.receive(step, what, *end, events),
             Action::Transmit { .. } => self.transmit(step, events),
             Action::Alive => self.alive(step, events),

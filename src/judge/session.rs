@@ -4,7 +4,7 @@ use super::reply::{self, Heard};
 use super::verdict::Facet;
 use super::{Flow, Judge, Verdictless, describe};
 use crate::ftp::transcript::{Event, What};
-use crate::scenario::model::Step;
+use crate::scenario::model::{Caller, Step};
 
 impl Judge<'_> {
     /// Steps that only need the connection to be there.
@@ -50,12 +50,12 @@ impl Judge<'_> {
         }
     }
 
-    pub(super) fn data(&mut self, step: &Step, idle: bool, events: &[Event]) -> Flow {
+    pub(super) fn data(&mut self, step: &Step, caller: Caller, events: &[Event]) -> Flow {
         if let Some(reason) =
             events.iter().find_map(|event| if let What::DataFailed { reason } = &event.what { Some(reason.clone()) } else { None })
         {
             let verdict = self.broken(&step.cites);
-            self.find(step, Facet::Effect, verdict, if idle { "an address" } else { "a data connection" }, reason);
+            self.find(step, Facet::Effect, verdict, if caller == Caller::Nobody { "an address" } else { "a data connection" }, reason);
             return Flow::Stop;
         }
         self.sequence(step, events, Facet::Reply, "227, 229 or 200", |code| matches!(code, 227 | 229 | 200))

@@ -45,10 +45,10 @@ impl Player<'_, '_> {
             Action::As(name) => branch.current = Arc::from(name.as_str()),
             Action::Send(_) | Action::Flush => {}
             Action::Expect(expect) => self.replies(branch.session(), step, expect.within).await,
-            Action::Data { way, idle } => {
+            Action::Data { way, caller } => {
                 let session = branch.session();
                 if session.open_greeted(self, id).await {
-                    session.data(self, id, way.unwrap_or(self.options.way), *idle).await;
+                    session.data(self, id, way.unwrap_or(self.options.way), *caller).await;
                 }
             }
             Action::Receive { what, end } => self.receive(branch, step, what, *end).await,

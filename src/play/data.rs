@@ -5,7 +5,7 @@ use super::session::Session;
 use crate::ftp::content::Content;
 use crate::ftp::observe::Observer;
 use crate::ftp::transcript::{Leave, What};
-use crate::scenario::model::Way;
+use crate::scenario::model::{Caller, Way};
 use crate::wire::data::{DataConnection, DataEvent, Listener, Until};
 use crate::wire::error::WireError;
 use crate::wire::opening::{active_line, passive_address, passive_line};
@@ -44,15 +44,15 @@ pub(super) enum Wanted {
 
 impl Session {
     /// Asks for a data connection and, where we are the ones to connect, connects.
-    pub(super) async fn data(&mut self, player: &Player<'_, '_>, step: usize, way: Way, idle: bool) {
+    pub(super) async fn data(&mut self, player: &Player<'_, '_>, step: usize, way: Way, caller: Caller) {
         self.transfer = Transfer::None;
         match way {
-            Way::Pasv | Way::Epsv => self.passive(player, step, way, idle).await,
+            Way::Pasv | Way::Epsv => self.passive(player, step, way, caller).await,
             Way::Port | Way::Eprt => self.active(player, step, way).await,
         }
     }
 
-    async fn passive(&mut self, player: &Player<'_, '_>, step: usize, way: Way, idle: bool) {
+    async fn passive(&mut self, player: &Player<'_, '_>, step: usize, way: Way, caller: Caller) {
         let Some(line) = passive_line(way) else { return };
         if !self.send(player, step, line).await {
             return;
@@ -66,11 +66,15 @@ impl Session {
             player.record.event(step, &self.name, What::DataFailed { reason });
             return;
         };
-        if idle {
-            self.transfer = Transfer::Asked;
-            return;
-        }
-        let connected = DataConnection::connect(passive.address, player.options.reply, player.small_buffers).await;
+        let (deadline, small) = (player.options.reply, player.small_buffers);
+        let connected = match caller {
+            Caller::Client => DataConnection::connect(passive.address, deadline, small).await,
+            Caller::Stranger(source) => DataConnection::connect_from(source, passive.address, deadline, small).await,
+            Caller::Nobody => {
+                self.transfer = Transfer::Asked;
+                return;
+            }
+        };
         self.connected(player, step, connected);
     }
 

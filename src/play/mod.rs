@@ -66,13 +66,25 @@ pub struct Played {
     pub duration: Duration,
 }
 
+/// A password, and what is nearly it: each by its name in the notation.
+fn passwords(account: &Account) -> [(&'static str, Vec<u8>); 3] {
+    let whole = account.password.reveal().as_bytes();
+    let swapcase = |byte: &u8| if byte.is_ascii_uppercase() { byte.to_ascii_lowercase() } else { byte.to_ascii_uppercase() };
+    [
+        ("password", whole.to_vec()),
+        ("password.beginning", whole[..whole.len().saturating_sub(1)].to_vec()),
+        ("password.swapcase", whole.iter().map(swapcase).collect()),
+    ]
+}
+
 /// Plays a case; for each of its stages there is a ground.
 pub async fn play(case: &Case, grounds: &[Ground], options: &Options) -> Played {
     let bindings = match Bindings::new(case, options.eol) {
         Ok(bindings) => bindings,
         Err(unresolved) => return broken(case, &unresolved),
     };
-    let secrets = grounds.iter().flat_map(|ground| &ground.accounts).map(|account| account.password.reveal().as_bytes().to_vec()).collect();
+    let accounts = grounds.iter().flat_map(|ground| &ground.accounts);
+    let secrets = accounts.flat_map(|account| passwords(account).map(|(_, form)| form)).collect();
     let record = Record::new(Judge::new(case, bindings), secrets, options.live.clone());
     let overdue = {
         let player = Player { case, grounds, options, record: &record, listeners: Mutex::default(), small_buffers: cuts(case) };
@@ -153,7 +165,9 @@ impl Player<'_, '_> {
             judge.begin(stage.control);
             for (role, account) in self.case.roles.iter().zip(&ground.accounts) {
                 judge.bind(format!("{}.name", role.name), account.name.as_bytes());
-                judge.bind(format!("{}.password", role.name), account.password.reveal().as_bytes());
+                for (part, form) in passwords(account) {
+                    judge.bind(format!("{}.{part}", role.name), form);
+                }
             }
         });
         let roots = roots(&ground.accounts);

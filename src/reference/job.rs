@@ -81,8 +81,8 @@ impl Download {
         Self { source: Source::Text(bytes), ascii: false, offset: 0, skip: 0, doubled: false }
     }
 
-    /// The next block, empty at the end, and whether it is the last.
-    pub(super) fn next(&mut self, world: &World) -> (Vec<u8>, bool) {
+    /// The next block, empty at the end.
+    pub(super) fn next(&mut self, world: &World) -> Vec<u8> {
         loop {
             let start = self.offset;
             let mut raw = vec![0; usize::try_from(BLOCK).expect("small")];
@@ -98,7 +98,7 @@ impl Download {
             };
             let last = self.offset >= end;
             if raw.is_empty() {
-                return (raw, true);
+                return raw;
             }
             if matches!(self.source, Source::File(_)) {
                 self.spoil(world, start, last, &mut raw);
@@ -107,7 +107,7 @@ impl Download {
             block.drain(..self.skip.min(block.len()));
             self.skip = 0;
             if !block.is_empty() || last {
-                return (block, last);
+                return block;
             }
         }
     }
@@ -237,9 +237,6 @@ impl Upload {
         let len = world.fs.file(id).map_or(0, FileData::len);
         if clean && world.broken(Bug::StorLosesTail) {
             world.fs.truncate(id, len.saturating_sub(1), now);
-        }
-        if !clean && world.broken(Bug::CutUploadDropped) {
-            let _ = world.fs.remove_file(self.root, &self.path, now);
         }
         world.fs.close(id);
     }

@@ -193,7 +193,6 @@ impl Turn<'_> {
             return false;
         }
         match command.verb.as_slice() {
-            b"ABOR" if self.broken(Bug::AborIgnored) => false,
             b"ABOR" => self.abort(),
             b"STAT" if command.path().is_none() && self.session.queue.is_empty() => {
                 self.stat(&command);

@@ -119,14 +119,15 @@ impl Turn<'_> {
         let Some(Transfer { job: Job::Download(download), moved, stage, replied }) = &mut self.session.transfer else {
             return;
         };
-        let (block, last) = download.next(self.world);
+        let block = download.next(self.world);
         if block.is_empty() {
             *stage = Stage::Closing;
             self.out.push(Output::FinishData);
             return;
         }
+        let first = *moved == 0;
         *moved += block.len() as u64;
-        if last && self.world.broken(Bug::EarlyDone) {
+        if first && self.world.broken(Bug::EarlyDone) {
             *replied = true;
             self.reply(226, "Transfer complete");
         }

@@ -108,10 +108,8 @@ impl Turn<'_> {
 
     fn logged_in(&mut self) -> bool {
         if self.session.login.is_none() && self.broken(Bug::BeforeLogin) {
-            let name = self.world.accounts.first().map(|account| account.name.clone());
-            if let Some(name) = name {
-                self.log_in(name.as_bytes());
-            }
+            let name = self.session.user.clone().unwrap_or_default();
+            self.log_in(&name);
         }
         self.session.login.is_some()
     }

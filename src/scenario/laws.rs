@@ -8,9 +8,9 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::model::{
-    Abort, AccountSpec, Action, ArmHead, ArmOutcome, ArmPattern, Atom, Channel, CodePattern, DiskCheck, EntriesCheck, Expect, Expression,
-    FactCheck, FileKind, FileSpec, Front, Line, LineKind, Number, Pattern, Piece, Receive, Row, Scenario, Send, SendForm, Sequence,
-    SequenceItem, Settings, Sign, Source, Span, StatePattern, Subject, Term, Text, Way,
+    Abort, AccountSpec, Action, ArmHead, ArmOutcome, ArmPattern, Atom, Caller, Channel, CodePattern, DiskCheck, EntriesCheck, Expect,
+    Expression, FactCheck, FileKind, FileSpec, Front, Line, LineKind, Number, Pattern, Piece, Receive, Row, Scenario, Send, SendForm,
+    Sequence, SequenceItem, Settings, Sign, Source, Span, StatePattern, Subject, Term, Text, Way,
 };
 use super::{expand, parse, parse_bytes, print};
 
@@ -190,7 +190,9 @@ fn action() -> impl Strategy<Value = (bool, Action)> {
         name().prop_map(Action::Login),
         name().prop_map(Action::Untouched),
         expect().prop_map(Action::Expect),
-        (way, any::<bool>()).prop_map(|(way, idle)| Action::Data { way, idle }),
+        (way, any::<bool>()).prop_map(|(way, idle)| Action::Data { way, caller: if idle { Caller::Nobody } else { Caller::Client } }),
+        (select(vec![Way::Pasv, Way::Epsv]), any::<std::net::IpAddr>())
+            .prop_map(|(way, address)| Action::Data { way: Some(way), caller: Caller::Stranger(address) }),
         receive.prop_map(|(what, end)| Action::Receive { what, end }),
         (vec(expression(), 0..3), any::<bool>()).prop_map(|(segments, end)| Action::Transmit { end: end || segments.is_empty(), segments }),
         (path(), disk_check()).prop_map(|(path, check)| Action::Disk { path, check }),

@@ -399,6 +399,18 @@ pub enum Subject {
     Data,
 }
 
+/// Who connects to the port that `data` was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Caller {
+    /// The session's own client.
+    #[default]
+    Client,
+    /// Nobody: `idle`.
+    Nobody,
+    /// Another host, from this address of our own: `from 127.0.0.2`.
+    Stranger(std::net::IpAddr),
+}
+
 /// A step that stands alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
@@ -414,12 +426,12 @@ pub enum Action {
     Flush,
     /// `S>`.
     Expect(Expect),
-    /// `data [epsv|pasv|port|eprt] [idle]`.
+    /// `data [epsv|pasv|port|eprt] [idle|from ADDRESS]`.
     Data {
         /// Pinned way; without it, the way that the run asks.
         way: Option<Way>,
-        /// Asks for the address and does not connect.
-        idle: bool,
+        /// Who connects to a passive port.
+        caller: Caller,
     },
     /// `S>> content [end]`.
     Receive {

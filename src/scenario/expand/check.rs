@@ -253,7 +253,7 @@ impl<'a> Scope<'a, '_> {
         let parts: &[&str] = if self.listeners.contains(owner) {
             &["port", "host", "p1", "p2", "address"]
         } else if self.case.roles.iter().any(|role| role.name == owner) {
-            &["name", "password"]
+            &["name", "password", "password.beginning", "password.swapcase"]
         } else {
             self.error(format!("`{{{name}}}`: no role and no listener `{owner}`"));
             return;

@@ -31,6 +31,7 @@ pub(in crate::scenario) const RESERVED: &[&str] = &[
     "flush",
     "half-close",
     "idle",
+    "from",
     "in",
     "info",
     "lines",

@@ -9,8 +9,8 @@ use super::lexer::{Cursor, Read, shorten};
 use super::reply::{expect, is_code, pattern, starts_pattern};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::model::{
-    Abort, Action, ArmHead, ArmOutcome, ArmPattern, Channel, EntriesCheck, FactCheck, LineKind, Pattern, Piece, Receive, Send, SendForm,
-    Subject, Text, Way,
+    Abort, Action, ArmHead, ArmOutcome, ArmPattern, Caller, Channel, EntriesCheck, FactCheck, LineKind, Pattern, Piece, Receive, Send,
+    SendForm, Subject, Text, Way,
 };
 
 /// The words that start a line.
@@ -173,17 +173,28 @@ fn data(cursor: &mut Cursor<'_>) -> Read<Action> {
         "epsv" => Some(Way::Epsv),
         "port" => Some(Way::Port),
         "eprt" => Some(Way::Eprt),
-        "" | "idle" => None,
+        "" | "idle" | "from" => None,
         word => {
             return Err(cursor
-                .unexpected("`pasv`, `epsv`, `port`, `eprt` or `idle`")
-                .nearest(word, ["pasv", "epsv", "port", "eprt", "idle"]));
+                .unexpected("`pasv`, `epsv`, `port`, `eprt`, `idle` or `from`")
+                .nearest(word, ["pasv", "epsv", "port", "eprt", "idle", "from"]));
         }
     };
     if way.is_some() {
         cursor.word();
     }
-    Ok(Action::Data { way, idle: cursor.eat_word("idle") })
+    let start = cursor.clone();
+    let caller = if cursor.eat_word("idle") {
+        Caller::Nobody
+    } else if cursor.eat_word("from") {
+        if !matches!(way, Some(Way::Pasv | Way::Epsv)) {
+            return Err(start.unexpected("`pasv` or `epsv` before it: only a passive port is called"));
+        }
+        Caller::Stranger(address(cursor)?)
+    } else {
+        Caller::Client
+    };
+    Ok(Action::Data { way, caller })
 }
 
 fn channel(cursor: &mut Cursor<'_>) -> Read<Channel> {
@@ -211,14 +222,16 @@ fn listen(cursor: &mut Cursor<'_>) -> Read<Action> {
     if !cursor.eat_word("on") {
         return Err(cursor.unexpected("`on` and an address"));
     }
+    Ok(Action::Listen { name, address: address(cursor)?.to_string() })
+}
+
+fn address(cursor: &mut Cursor<'_>) -> Read<IpAddr> {
     let rest = cursor.rest();
     let word = &rest[..rest.find([' ', '\t']).unwrap_or(rest.len())];
     let start = cursor.at();
     cursor.skip(word.len());
-    let address: IpAddr = word.parse().map_err(|_| {
-        Diagnostic::error(cursor.span_from(start), "this is no address").expected("a literal IP address: `127.0.0.2`, `::1`")
-    })?;
-    Ok(Action::Listen { name, address: address.to_string() })
+    word.parse()
+        .map_err(|_| Diagnostic::error(cursor.span_from(start), "this is no address").expected("a literal IP address: `127.0.0.2`, `::1`"))
 }
 
 fn fact(cursor: &mut Cursor<'_>) -> Read<Action> {

@@ -3,8 +3,8 @@
 use super::content::{self, disk_check, expression};
 use super::text::{duration, hex, pattern, quoted, verbatim};
 use crate::scenario::model::{
-    Abort, Action, ArmHead, ArmOutcome, ArmPattern, Channel, CodePattern, EntriesCheck, Expect, Expression, FactCheck, Pattern, Piece,
-    Receive, Send, SendForm, Sequence, SequenceItem, Subject, Text, Way,
+    Abort, Action, ArmHead, ArmOutcome, ArmPattern, Caller, Channel, CodePattern, EntriesCheck, Expect, Expression, FactCheck, Pattern,
+    Piece, Receive, Send, SendForm, Sequence, SequenceItem, Subject, Text, Way,
 };
 use crate::scenario::parse::{is_verbatim, literal};
 
@@ -16,7 +16,7 @@ pub(super) fn action(action: &Action) -> String {
         Action::Send(send) => self::send(send),
         Action::Flush => "flush".to_owned(),
         Action::Expect(expect) => format!("S> {}", self::expect(expect)),
-        Action::Data { way, idle } => data(*way, *idle),
+        Action::Data { way, caller } => data(*way, *caller),
         Action::Receive { what, end } => receive(what, *end),
         Action::Transmit { segments, end } => transmit(segments, *end),
         Action::Cut(channel) => format!("cut {}", self::channel(*channel)),
@@ -73,8 +73,13 @@ fn words(words: &[&str]) -> String {
     words.iter().filter(|word| !word.is_empty()).copied().collect::<Vec<_>>().join(" ")
 }
 
-fn data(pinned: Option<Way>, idle: bool) -> String {
-    words(&["data", pinned.map_or("", way), if idle { "idle" } else { "" }])
+fn data(pinned: Option<Way>, caller: Caller) -> String {
+    let caller = match caller {
+        Caller::Client => String::new(),
+        Caller::Nobody => "idle".to_owned(),
+        Caller::Stranger(address) => format!("from {address}"),
+    };
+    words(&["data", pinned.map_or("", way), &caller])
 }
 
 const fn end_word(end: bool) -> &'static str {
