@@ -20,6 +20,9 @@ impl Turn<'_> {
         if self.broken(Bug::UnknownUserTold) && self.world.account(name).is_none() {
             return self.reply(530, "No such account");
         }
+        if self.broken(Bug::BeforeLogin) {
+            self.log_in(name);
+        }
         self.session.user = Some(name.to_vec());
         self.reply(331, "Password required");
     }

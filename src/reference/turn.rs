@@ -54,7 +54,7 @@ impl Turn<'_> {
             self.session.user = None;
         }
         let is_status = verb == b"STAT" && command.path().is_none();
-        if !self.logged_in() && !is_status && PRIVATE.contains(&verb) {
+        if self.session.login.is_none() && !is_status && PRIVATE.contains(&verb) {
             self.reply(530, "Log in with USER and PASS");
             return;
         }
@@ -104,14 +104,6 @@ impl Turn<'_> {
             _ if UNIMPLEMENTED.contains(&verb) => self.reply(502, "Not implemented"),
             _ => self.reply(500, "Unknown command"),
         }
-    }
-
-    fn logged_in(&mut self) -> bool {
-        if self.session.login.is_none() && self.broken(Bug::BeforeLogin) {
-            let name = self.session.user.clone().unwrap_or_default();
-            self.log_in(&name);
-        }
-        self.session.login.is_some()
     }
 
     fn login(&self) -> &Login {

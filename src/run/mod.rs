@@ -102,17 +102,24 @@ pub async fn run(
     plan: Plan,
     options: Options,
     arguments: String,
-    interrupt: watch::Receiver<bool>,
+    mut interrupt: watch::Receiver<bool>,
     events: UnboundedSender<Event>,
 ) -> Summary {
     let start = Instant::now();
     let mut summary = Summary::default();
     let cast = Cast::new(&plan.cases, options.seed);
     let mut info = TargetInfo { name: target.name().to_owned(), version: target.version(), banner: None, arguments };
-    let stand = match Stand::start(Arc::clone(&target), crate::target::Settings::default(), cast.all()).await {
-        Ok(stand) => Arc::new(stand),
-        Err(error) => {
-            summary.not_started = Some(error.to_string());
+    let started = tokio::select! {
+        started = Stand::start(Arc::clone(&target), crate::target::Settings::default(), cast.all()) => Some(started),
+        _ = interrupt.wait_for(|now| *now) => None,
+    };
+    let stand = match started {
+        Some(Ok(stand)) => Arc::new(stand),
+        failed => {
+            match failed {
+                Some(failed) => summary.not_started = failed.err().map(|error| error.to_string()),
+                None => (summary.interrupted, summary.cut_short) = (true, Some("interrupted while the server started".into())),
+            }
             summary.not_played = plan.cases.len();
             summary.duration = start.elapsed();
             tell(&events, Event::Planned { target: info, cases: plan.cases, slow: plan.slow });
@@ -125,7 +132,12 @@ pub async fn run(
     let (capabilities, ipv6) = match stand.ground(Vec::new()).await {
         Ok(ground) => {
             let reply = options.reply + facilities.login_delay;
-            (Capabilities::ask(&ground, &cast.prober, &needs, reply).await, stand.ipv6().await)
+            let capabilities = tokio::select! {
+                capabilities = Capabilities::ask(&ground, &cast.prober, &needs, reply) => capabilities,
+                // It is heard again before the first case.
+                _ = interrupt.wait_for(|now| *now) => Capabilities::default(),
+            };
+            (capabilities, stand.ipv6().await)
         }
         Err(_) => (Capabilities::default(), false),
     };

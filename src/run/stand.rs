@@ -7,7 +7,7 @@ use tokio::sync::Mutex;
 
 use crate::ftp::letter::Letters;
 use crate::play::Ground;
-use crate::scenario::model::Case;
+use crate::scenario::model::{Action, Case, Piece, Step, StepKind, Way};
 use crate::target::{Account, Facilities, Instance, Secret, Settings, StartError, Target};
 
 /// A server that is started anew after it died so often and no more.
@@ -99,9 +99,24 @@ pub(super) fn accounts(case: &Case, index: usize, passwords: &mut fastrand::Rng)
     (0..case.stages.len()).map(&mut stage).collect()
 }
 
-/// Whether a case needs a server of its own: settings, or the one account whose name cannot be another's.
+/// Whether a case needs a server of its own: settings, the one account whose name cannot be another's, or PORT and EPRT.
+/// A server that calls its clients may take the socket of one session for that of another (pyftpdlib does), and the cases
+/// beside this one would be blamed.
 pub(super) fn needs_own(case: &Case) -> bool {
-    !case.settings.is_default() || case.roles.iter().any(|role| role.anonymous)
+    !case.settings.is_default() || case.roles.iter().any(|role| role.anonymous) || case.steps().any(is_active)
+}
+
+fn is_active(step: &Step) -> bool {
+    match &step.kind {
+        StepKind::Action(Action::Data { way: Some(Way::Port | Way::Eprt), .. }) => true,
+        StepKind::Action(Action::Send(send)) => match send.text.0.first() {
+            Some(Piece::Literal(line)) => {
+                line.get(..4).is_some_and(|verb| [b"PORT", b"EPRT"].iter().any(|active| verb.eq_ignore_ascii_case(*active)))
+            }
+            _ => false,
+        },
+        _ => false,
+    }
 }
 
 /// The settings of a case, checked, or why the target cannot be given them.
