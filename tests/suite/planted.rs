@@ -72,15 +72,44 @@ async fn each_bug_is_noticed_by_exactly_what_it_declares() {
     assert!(Bug::ALL.len() - seen <= UNSEEN, "{seen} of {} bugs are noticed", Bug::ALL.len());
 }
 
-/// Writes who notices each bug to the file that `FTPSPEC_NOTICED` names: to be read, doubted, and only then declared.
+/// Writes the table anew, by who notices each bug now, to the file that `FTPSPEC_NOTICED` names: to be read, doubted, and only
+/// then declared (`src/reference/bug_table.rs`). A case that notices a bug in one of two runs stands in a comment.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a tool for whoever plants a bug"]
 async fn show_who_notices() {
     let path = std::env::var("FTPSPEC_NOTICED").expect("FTPSPEC_NOTICED names a file");
-    let mut text = String::new();
-    for bug in Bug::ALL {
-        let ids: Vec<String> = noticed(*bug, plan().cases).await.into_iter().collect();
-        writeln!(text, "{}\t{}", bug.name(), ids.join(" ")).unwrap();
-        std::fs::write(&path, &text).unwrap();
+    let all = plan().cases;
+    let rows = Bug::ALL.iter().map(async |bug| {
+        let (first, second) = (noticed(*bug, all.clone()).await, noticed(*bug, all.clone()).await);
+        let both: BTreeSet<String> = first.intersection(&second).cloned().collect();
+        let globs: Vec<String> = globs(&both, &all).iter().map(|glob| format!("{glob:?}")).collect();
+        let mut row = format!("    (Bug::{bug:?}, &[{}]),\n", globs.join(", "));
+        for sometimes in first.symmetric_difference(&second) {
+            writeln!(row, "    // sometimes: {sometimes}").unwrap();
+        }
+        row
+    });
+    let rows: Vec<String> = futures::stream::iter(rows).buffered(AT_ONCE).collect().await;
+    std::fs::write(&path, rows.concat()).unwrap();
+}
+
+/// The shortest globs that fit these cases and no others: a topic, a file, rows of a file.
+fn globs(ids: &BTreeSet<String>, all: &[Arc<Case>]) -> Vec<String> {
+    let of = |prefix: &str| all.iter().map(|case| case.id.as_str()).filter(|id| covers(prefix, id)).collect::<Vec<_>>();
+    let whole = |prefix: &str| of(prefix).iter().all(|id| ids.contains(*id));
+    let mut globs = BTreeSet::new();
+    for id in ids {
+        let (topic, _) = id.split_once('/').unwrap_or((id, ""));
+        let (file, row) = id.split_once('#').unwrap_or((id, ""));
+        globs.insert(match () {
+            () if whole(topic) => topic.to_owned(),
+            () if row.is_empty() || whole(file) => file.to_owned(),
+            () => {
+                let rows: Vec<&str> =
+                    of(file).into_iter().filter(|id| ids.contains(*id)).filter_map(|id| Some(id.split_once('#')?.1)).collect();
+                if let [row] = rows[..] { format!("{file}#{row}") } else { format!("{file}#{{{}}}", rows.join(",")) }
+            }
+        });
     }
+    globs.into_iter().collect()
 }
