@@ -1,11 +1,11 @@
 //! Whether the other end has taken what was sent: the only way to keep two segments apart in the server's reads.
 //!
 //! With `TCP_NODELAY` a write leaves as segments of its own, but a server that is slow to read finds two of them in one
-//! read. On one machine the kernel tells how much each end has not read yet (`/proc/net/tcp`, `/proc/net/tcp6`), and no
-//! event tells when that changes; so this part looks again every millisecond, for split steps only.
+//! read. On one machine the kernel tells how much each end has not read yet (Linux: sock_diag), and no event tells when
+//! that changes; so this part asks again every millisecond, for split steps only. It asks for the two ends alone: the tables
+//! in `/proc/net` are written out whole, and after a few runs they hold thousands of connections that are over.
 
-use std::fmt::Write as _;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -13,51 +13,104 @@ use tokio::time::{Instant, sleep};
 /// Waits until the server's end has read all that left ours. `false` where that cannot be shown: the server is not on
 /// this machine, the system does not tell, or the deadline is over.
 pub(super) async fn taken(ours: SocketAddr, theirs: SocketAddr, until: Instant) -> bool {
-    let (near, far) = (row(ours, theirs), row(theirs, ours));
     loop {
-        let mut table = tokio::fs::read_to_string("/proc/net/tcp").await.unwrap_or_default();
-        table.push_str(&tokio::fs::read_to_string("/proc/net/tcp6").await.unwrap_or_default());
-        let unsent = near.iter().find_map(|key| queues(&table, key));
-        let unread = far.iter().find_map(|key| queues(&table, key));
-        match (unsent, unread) {
-            (Some((0, _)), Some((_, 0))) => return true,
-            (Some((0, _)) | None, None) => return false,
+        match (queues(ours, theirs), queues(theirs, ours)) {
+            (Some(Queues { unsent: 0, .. }), Some(Queues { unread: 0, .. })) => return true,
+            (Some(Queues { unsent: 0, .. }) | None, None) => return false,
             _ if Instant::now() >= until => return false,
             _ => sleep(Duration::from_millis(1)).await,
         }
     }
 }
 
-/// The bytes that wait to be sent, and those that wait to be read.
-fn queues(table: &str, key: &str) -> Option<(u64, u64)> {
-    table.lines().find_map(|line| {
-        let (_, behind) = line.split_once(key)?;
-        let (sending, reading) = behind.split_whitespace().nth(1)?.split_once(':')?;
-        Some((u64::from_str_radix(sending, 16).ok()?, u64::from_str_radix(reading, 16).ok()?))
-    })
+/// Bytes that one end of a connection holds.
+struct Queues {
+    /// Sent and not acknowledged, or not even sent.
+    unsent: u32,
+    /// Received, and not read by the program.
+    unread: u32,
 }
 
-/// How a row of the tables names a connection; an IPv4 connection may stand in the table for IPv6 too.
-fn row(local: SocketAddr, remote: SocketAddr) -> Vec<String> {
-    let plain = format!(" {} {} ", name(local), name(remote));
-    let mapped = |address: SocketAddr| match address.ip() {
-        IpAddr::V4(ip) => SocketAddr::new(IpAddr::V6(ip.to_ipv6_mapped()), address.port()),
-        IpAddr::V6(_) => address,
-    };
-    vec![plain, format!(" {} {} ", name(mapped(local)), name(mapped(remote)))]
-}
+/// What the end at `local` holds; `None` where there is no such connection, or nobody who tells.
+#[cfg(target_os = "linux")]
+fn queues(local: SocketAddr, remote: SocketAddr) -> Option<Queues> {
+    use netlink_packet_core::{NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
+    use netlink_packet_sock_diag::SockDiagMessage;
+    use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP};
+    use netlink_packet_sock_diag::inet::{ExtensionFlags, InetRequest, SocketId, StateFlags};
+    use netlink_sys::{Socket, SocketAddr as Kernel, protocols::NETLINK_SOCK_DIAG};
 
-/// Words of 32 bits in the machine's own order, as the kernel prints them.
-fn name(address: SocketAddr) -> String {
-    let octets = match address.ip() {
-        IpAddr::V4(ip) => ip.octets().to_vec(),
-        IpAddr::V6(ip) => ip.octets().to_vec(),
+    // An IPv4 connection may be one of an IPv6 socket; the kernel knows it by its IPv4 addresses.
+    let (source, destination) = (local.ip().to_canonical(), remote.ip().to_canonical());
+    let socket_id = SocketId {
+        source_port: local.port(),
+        destination_port: remote.port(),
+        source_address: source,
+        destination_address: destination,
+        interface_id: 0,
+        // Whatever its cookie is.
+        cookie: [0xff; 8],
     };
-    let mut text = String::new();
-    for word in octets.chunks_exact(4) {
-        let word = u32::from_ne_bytes([word[0], word[1], word[2], word[3]]);
-        write!(text, "{word:08X}").expect("a string takes it");
+    let request = InetRequest {
+        family: if source.is_ipv4() { AF_INET } else { AF_INET6 },
+        protocol: IPPROTO_TCP,
+        extensions: ExtensionFlags::empty(),
+        states: StateFlags::all(),
+        socket_id,
+    };
+    let mut header = NetlinkHeader::default();
+    header.flags = NLM_F_REQUEST;
+    let mut message = NetlinkMessage::new(header, NetlinkPayload::from(SockDiagMessage::InetRequest(request)));
+    message.finalize();
+    let mut bytes = vec![0; message.buffer_len()];
+    message.serialize(&mut bytes);
+
+    let socket = Socket::new(NETLINK_SOCK_DIAG).ok()?;
+    socket.send_to(&bytes, &Kernel::new(0, 0), 0).ok()?;
+    // The answer is there when the request has been sent: the kernel gives it at once.
+    let (answer, _) = socket.recv_from_full().ok()?;
+    match NetlinkMessage::<SockDiagMessage>::deserialize(&answer).ok()?.payload {
+        // Where there is no such connection the kernel speaks of the listener that one would come to.
+        NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(end)) if end.header.socket_id.destination_port == remote.port() => {
+            Some(Queues { unsent: end.header.send_queue, unread: end.header.recv_queue })
+        }
+        _ => None,
     }
-    write!(text, ":{:04X}", address.port()).expect("a string takes it");
-    text
+}
+
+#[cfg(not(target_os = "linux"))]
+fn queues(_: SocketAddr, _: SocketAddr) -> Option<Queues> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    /// Connects to a listener on `listen`, sends ten bytes, and reads them only later.
+    fn check(listen: &str, connect: &str) {
+        let listener = TcpListener::bind((listen, 0)).unwrap();
+        let mut client = TcpStream::connect((connect, listener.local_addr().unwrap().port())).unwrap();
+        let (mut server, peer) = listener.accept().unwrap();
+        client.write_all(b"0123456789").unwrap();
+        let (ours, theirs) = (client.local_addr().unwrap(), client.peer_addr().unwrap());
+        assert_eq!((ours.port(), ours.ip()), (peer.port(), peer.ip().to_canonical()));
+        assert_eq!(queues(theirs, ours).unwrap().unread, 10);
+        server.read_exact(&mut [0; 10]).unwrap();
+        let (near, far) = (queues(ours, theirs).unwrap(), queues(theirs, ours).unwrap());
+        assert_eq!((near.unsent, near.unread, far.unsent, far.unread), (0, 0, 0, 0));
+        drop((client, server));
+        assert!(queues(theirs, "192.0.2.1:9".parse().unwrap()).is_none());
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_kernel_tells_what_an_end_has_not_read() {
+        check("127.0.0.1", "127.0.0.1");
+        check("::1", "::1");
+        check("::", "127.0.0.1");
+    }
 }
