@@ -6,10 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::data::Wanted;
 use super::{Branch, Player, Session, blocking};
-use crate::ftp::address::format_port;
 use crate::ftp::transcript::{DiskState, Leave, What};
 use crate::judge::reply::Progress;
-use crate::judge::{Flow, bind::Unresolved};
+use crate::judge::{Flow, Judge, bind::Unresolved};
 use crate::scenario::model::{Abort, Action, Channel, Receive, Send, Step, Subject, Text};
 use crate::target::Snapshot;
 
@@ -177,18 +176,7 @@ impl Player<'_, '_> {
         });
         match bound {
             Ok((listener, local)) => {
-                let [high, low] = local.port().to_be_bytes();
-                self.record.judge(|judge| {
-                    judge.bind(format!("{name}.port"), local.port().to_string());
-                    judge.bind(format!("{name}.address"), local.ip().to_string());
-                    judge.bind(format!("{name}.p1"), high.to_string());
-                    judge.bind(format!("{name}.p2"), low.to_string());
-                    if let SocketAddr::V4(v4) = local {
-                        let host: Vec<String> = v4.ip().octets().iter().map(u8::to_string).collect();
-                        judge.bind(format!("{name}.host"), host.join(","));
-                        judge.bind(format!("{name}.hostport"), format_port(v4));
-                    }
-                });
+                self.record.judge(|judge| bind_endpoint(judge, name, local));
                 self.listeners().insert(name.to_owned(), listener);
             }
             Err(error) => self.record.event(id, &session.name, What::Trouble(format!("no listener on {address}: {error}"))),
@@ -315,6 +303,19 @@ impl Player<'_, '_> {
 
     fn trouble(&self, branch: &mut Branch, id: usize, unresolved: &Unresolved) {
         self.record.event(id, &branch.session().name, What::Trouble(unresolved.to_string()));
+    }
+}
+
+/// Binds the places that name an address and a port: `{name.port}`, `{name.address}`, and what PORT and 227 write.
+pub(super) fn bind_endpoint(judge: &mut Judge<'_>, name: &str, endpoint: SocketAddr) {
+    let [high, low] = endpoint.port().to_be_bytes();
+    judge.bind(format!("{name}.port"), endpoint.port().to_string());
+    judge.bind(format!("{name}.address"), endpoint.ip().to_string());
+    judge.bind(format!("{name}.p1"), high.to_string());
+    judge.bind(format!("{name}.p2"), low.to_string());
+    if let SocketAddr::V4(v4) = endpoint {
+        let host: Vec<String> = v4.ip().octets().iter().map(u8::to_string).collect();
+        judge.bind(format!("{name}.host"), host.join(","));
     }
 }
 

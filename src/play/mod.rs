@@ -163,6 +163,7 @@ impl Player<'_, '_> {
     async fn stage(&self, stage: &Stage, ground: &Ground) -> ControlFlow<()> {
         self.record.judge(|judge| {
             judge.begin(stage.control);
+            action::bind_endpoint(judge, "server", ground.address);
             for (role, account) in self.case.roles.iter().zip(&ground.accounts) {
                 judge.bind(format!("{}.name", role.name), account.name.as_bytes());
                 for (part, form) in passwords(account) {

@@ -621,7 +621,6 @@ pub(super) const NOTICED: &[(Bug, &[&str])] = &[
     (Bug::NamesLowered, &[]),
     (Bug::NamesMangled, &["directory/latin-1", "directory/utf-8"]),
     (Bug::PasvAnyPeer, &[]),
-    (Bug::PasvListenerStays, &[]),
     (
         Bug::PasvSwapped,
         &[
@@ -710,7 +709,6 @@ pub(super) const NOTICED: &[(Bug, &[&str])] = &[
     (Bug::MlstUnique, &[]),
     (Bug::MlstType, &["facts/mlsd", "facts/mlst-directory"]),
     (Bug::MlstBlanks, &[]),
-    (Bug::MlsdDot, &[]),
     (
         Bug::MlsdDropsLast,
         &[
@@ -743,7 +741,6 @@ pub(super) const NOTICED: &[(Bug, &[&str])] = &[
     ),
     (Bug::ListFileEmpty, &["listing/one-file", "listing/stat-file"]),
     (Bug::ListLf, &["listing/nlst", "listing/nlst-directory"]),
-    (Bug::ListSizes, &[]),
     (Bug::ListIgnoresPath, &["listing/missing#list", "listing/names#list", "listing/one-file"]),
     (Bug::NlstPaths, &["listing/nlst"]),
     (

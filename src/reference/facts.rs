@@ -142,9 +142,6 @@ impl Turn<'_> {
             .filter(|(name, _)| is_listable(name))
             .filter_map(|(name, id)| Some(self.entry(self.target(&path, name, *id)?, name.clone()).to_bytes()))
             .collect();
-        if self.broken(Bug::MlsdDot) {
-            lines.insert(0, self.entry(id, b".".to_vec()).to_bytes());
-        }
         if self.broken(Bug::MlsdDropsLast) {
             lines.pop();
         }

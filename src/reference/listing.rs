@@ -54,7 +54,7 @@ impl Turn<'_> {
         let node = self.world.fs.node(id).filter(|_| is_listable(name))?;
         let (kind, size, target) = match &node.kind {
             Kind::Directory(_) => ('d', 4096, None),
-            Kind::File(data) => ('-', data.len() + u64::from(self.broken(Bug::ListSizes)), None),
+            Kind::File(data) => ('-', data.len(), None),
             Kind::Link(target) => ('l', target.len() as u64, Some(target).filter(|target| is_listable(target))),
         };
         let bits: String = (0..9).map(|bit| if node.mode & (0o400 >> bit) == 0 { '-' } else { ['r', 'w', 'x'][bit % 3] }).collect();

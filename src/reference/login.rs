@@ -83,7 +83,9 @@ impl Turn<'_> {
         self.session.login = None;
         self.session.port = None;
         self.session.restart = None;
-        self.session.rename = None;
+        if !self.broken(Bug::RnfrSurvives) {
+            self.session.rename = None;
+        }
         self.session.cwd = VirtualPath::root();
         self.session.before = VirtualPath::root();
     }

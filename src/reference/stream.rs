@@ -78,9 +78,7 @@ impl Turn<'_> {
         let opening = self.session.transfer.as_ref().is_some_and(|transfer| transfer.stage == Stage::Opening);
         match self.session.data {
             Data::Listening if self.session.is_peer(peer.ip()) || self.broken(Bug::PasvAnyPeer) => {
-                if !self.broken(Bug::PasvListenerStays) {
-                    self.out.push(Output::Unlisten);
-                }
+                self.out.push(Output::Unlisten);
             }
             Data::None if opening => {}
             Data::None | Data::Opening { .. } | Data::Listening | Data::Connected => {
@@ -231,7 +229,7 @@ impl Turn<'_> {
 
     /// The data connection is gone; one listener serves one transfer.
     fn after_data(&mut self) {
-        self.session.data = if self.broken(Bug::PasvListenerStays) && self.session.port.is_none() { Data::Listening } else { Data::None };
+        self.session.data = Data::None;
     }
 
     fn close_job(&mut self, clean: bool) {

@@ -47,7 +47,8 @@ impl Turn<'_> {
     pub(super) fn execute(&mut self, command: &Command) {
         let verb = command.verb.as_slice();
         // RFC 959 section 4.1.3: RNTO follows RNFR at once; NOOP is as nothing. PASS follows USER at once in the same way.
-        if !matches!(verb, b"NOOP" | b"RNFR" | b"RNTO") && !self.broken(Bug::RnfrSurvives) {
+        let survives = self.broken(Bug::RnfrSurvives) && matches!(verb, b"USER" | b"PASS");
+        if !matches!(verb, b"NOOP" | b"RNFR" | b"RNTO") && !survives {
             self.session.rename = None;
         }
         if !matches!(verb, b"NOOP" | b"PASS") {

@@ -15,6 +15,7 @@ use ftpspec::run::event::{CaseReport, Summary};
 use ftpspec::run::plan::Plan;
 use ftpspec::run::suite::Suite;
 use ftpspec::run::{self, Options};
+use ftpspec::scenario::model::Case;
 use ftpspec::target;
 
 /// Plays all fast cases of the built-in suite on a built-in server.
@@ -24,9 +25,13 @@ async fn play_suite(server: &str, settings: &[(&str, &str)], options: Options) -
     run::collect(Arc::from(target), plan(), options).await
 }
 
+/// All cases of the built-in suite, the slow ones too.
+fn suite() -> Vec<Arc<Case>> {
+    Suite::built_in().unwrap().cases().cloned().collect()
+}
+
 fn plan() -> Plan {
-    let suite = Suite::built_in().unwrap();
-    let (slow, cases): (Vec<_>, Vec<_>) = suite.cases().cloned().partition(|case| case.slow);
+    let (slow, cases): (Vec<_>, Vec<_>) = suite().into_iter().partition(|case| case.slow);
     Plan { cases, slow: slow.len() }
 }
 

@@ -250,7 +250,7 @@ impl<'a> Scope<'a, '_> {
             }
             return;
         };
-        let parts: &[&str] = if self.listeners.contains(owner) {
+        let parts: &[&str] = if owner == "server" || self.listeners.contains(owner) {
             &["port", "host", "p1", "p2", "address"]
         } else if self.case.roles.iter().any(|role| role.name == owner) {
             &["name", "password", "password.beginning", "password.swapcase"]
