@@ -129,6 +129,8 @@ impl<'a> Judge<'a> {
             StepKind::Action(Action::Expect(expect)) | StepKind::Until { expect, .. } => {
                 reply::decide(std::iter::once(expect), &heard, probed, true)
             }
+            // `..` alone fits any reply, but there must be one.
+            StepKind::Match { subject: Subject::Reply, .. } if heard.is_empty() => Progress::More,
             StepKind::Match { subject: Subject::Reply, arms } => reply::decide(arm_expects(arms), &heard, probed, false),
             StepKind::Action(_) | StepKind::Match { .. } | StepKind::Together(_) => Progress::Done(None),
         }
