@@ -1,9 +1,12 @@
 //! Listings and facts: names of LIST, NLST and MLSD, facts of MLST and MLSD.
 
+use std::fmt::Write as _;
+
+use super::bind::Unresolved;
 use super::{Flow, Judge, describe};
 use crate::ftp::fact::Entry;
 use crate::ftp::transcript::Event;
-use crate::scenario::model::{EntriesCheck, FactCheck, Pattern, Step, Text};
+use crate::scenario::model::{EntriesCheck, EntryNames, FactCheck, Pattern, Step, Text};
 
 fn lines(listing: &[u8]) -> impl Iterator<Item = &[u8]> {
     listing.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line)).filter(|line| !line.is_empty())
@@ -57,9 +60,17 @@ impl Names {
 }
 
 impl Judge<'_> {
-    pub(super) fn entries(&mut self, step: &Step, check: EntriesCheck, wanted: &[Text], events: &[Event]) -> Flow {
-        let resolved: Result<Vec<Vec<u8>>, _> = wanted.iter().map(|name| self.bindings.bytes(name)).collect();
-        let wanted = match resolved {
+    fn entry_names(&self, names: &EntryNames) -> Result<Vec<Vec<u8>>, Unresolved> {
+        let directory = match names {
+            EntryNames::Listed(names) => return names.iter().map(|name| self.bindings.bytes(name)).collect(),
+            EntryNames::Laid(directory) => [self.bindings.bytes(directory)?.as_slice(), b"/"].concat(),
+        };
+        let below = self.case.files.iter().filter_map(|file| file.path.strip_prefix(directory.as_slice()));
+        Ok(below.filter(|name| !name.contains(&b'/')).map(<[u8]>::to_vec).collect())
+    }
+
+    pub(super) fn entries(&mut self, step: &Step, check: EntriesCheck, wanted: &EntryNames, events: &[Event]) -> Flow {
+        let wanted = match self.entry_names(wanted) {
             Ok(wanted) => wanted,
             Err(unresolved) => {
                 let error = self.case_error(step.span, unresolved.to_string());
@@ -76,13 +87,13 @@ impl Judge<'_> {
         };
         if !right {
             let seen = format!("{} entries: {}", names.len(), describe::bytes(&memory.listing));
-            let wanted: Vec<String> = wanted.iter().map(|name| describe::bytes(name)).collect();
+            let wanted = many(wanted.iter().map(|name| describe::bytes(name)));
             let word = match check {
                 EntriesCheck::Equal => "exactly",
                 EntriesCheck::Has => "among others",
                 EntriesCheck::Lacks => "none of",
             };
-            self.look(step, format!("{word} {}", wanted.join(", ")), seen);
+            self.look(step, format!("{word} {wanted}"), seen);
         }
         Flow::Go
     }
@@ -138,6 +149,19 @@ impl Judge<'_> {
             FactCheck::Absent => false,
         }
     }
+}
+
+/// So many names are shown in full.
+const SHOWN: usize = 16;
+
+/// Names one behind the other; of many only the first.
+fn many(names: impl ExactSizeIterator<Item = String>) -> String {
+    let more = names.len().saturating_sub(SHOWN);
+    let mut shown = names.take(SHOWN).collect::<Vec<_>>().join(", ");
+    if more > 0 {
+        write!(shown, " and {more} more").expect("a string takes all");
+    }
+    shown
 }
 
 #[cfg(test)]

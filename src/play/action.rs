@@ -330,17 +330,19 @@ where
     T: PartialEq,
     F: Future<Output = std::io::Result<T>>,
 {
-    let start = Instant::now();
-    let mut since = start;
+    // Only pauses are counted: where this machine stands still, the server does too.
+    let (mut waited, mut same) = (Duration::ZERO, Duration::ZERO);
     let mut pause = Duration::from_millis(1);
     let mut seen = look().await?;
-    while !good(&seen) && since.elapsed() < STABLE && start.elapsed() < deadline {
+    while !good(&seen) && same < STABLE && waited < deadline {
         // The server's writes announce themselves by nothing.
         tokio::time::sleep(pause).await;
+        waited += pause;
+        same += pause;
         pause = (pause * 2).min(Duration::from_millis(50));
         let again = look().await?;
         if again != seen {
-            since = Instant::now();
+            same = Duration::ZERO;
         }
         seen = again;
     }

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::model::{
-    Abort, AccountSpec, Action, ArmHead, ArmOutcome, ArmPattern, Atom, Caller, Channel, CodePattern, DiskCheck, EntriesCheck, Expect,
+    Abort, AccountSpec, Action, ArmHead, ArmOutcome, ArmPattern, Atom, Caller, Channel, CodePattern, DiskCheck, EntriesCheck, EntryNames, Expect,
     Expression, FactCheck, FileKind, FileSpec, Front, Line, LineKind, Number, Pattern, Piece, Receive, Row, Scenario, Send, SendForm,
     Sequence, SequenceItem, Settings, Sign, Source, Span, StatePattern, Subject, Term, Text, Way,
 };
@@ -94,6 +94,10 @@ fn term() -> impl Strategy<Value = Term> {
 
 fn expression() -> impl Strategy<Value = Expression> {
     vec(term(), 1..4).prop_map(Expression)
+}
+
+fn entry_names() -> impl Strategy<Value = EntryNames> {
+    prop_oneof![vec(text(), 0..3).prop_map(EntryNames::Listed), path().prop_map(EntryNames::Laid)]
 }
 
 fn duration() -> impl Strategy<Value = Duration> {
@@ -197,7 +201,7 @@ fn action() -> impl Strategy<Value = (bool, Action)> {
         (vec(expression(), 0..3), any::<bool>()).prop_map(|(segments, end)| Action::Transmit { end: end || segments.is_empty(), segments }),
         (path(), disk_check()).prop_map(|(path, check)| Action::Disk { path, check }),
         ("[A-Za-z.]{1,8}", option::of(text()), fact_check()).prop_map(|(name, entry, check)| Action::Fact { name, entry, check }),
-        (select(vec![EntriesCheck::Equal, EntriesCheck::Has, EntriesCheck::Lacks]), vec(text(), 0..3))
+        (select(vec![EntriesCheck::Equal, EntriesCheck::Has, EntriesCheck::Lacks]), entry_names())
             .prop_map(|(check, names)| Action::Entries { check, names }),
     ];
     let plain = prop_oneof![
@@ -294,6 +298,7 @@ fn file_spec() -> impl Strategy<Value = FileSpec> {
         (front_string(), 0..1_u64 << 63).prop_map(|(size, seed)| FileKind::Generated { size, seed }),
         front_string().prop_map(FileKind::Hole),
         Just(FileKind::Directory),
+        (1..10_000_u64).prop_map(FileKind::Entries),
         front_string().prop_map(FileKind::Link),
     ];
     (what, option::of(front_string()), option::of(front_string())).prop_map(|(what, mtime, mode)| FileSpec { what, mtime, mode })

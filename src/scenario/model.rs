@@ -114,6 +114,8 @@ pub enum FileKind {
     Hole(String),
     /// `dir = true`.
     Directory,
+    /// `entries = 1000`: a directory with so many small files, `e0001` and so on.
+    Entries(u64),
     /// `link = "target"`: a symbolic link.
     Link(String),
 }
@@ -491,7 +493,7 @@ pub enum Action {
         /// How the set is compared.
         check: EntriesCheck,
         /// The names.
-        names: Vec<Text>,
+        names: EntryNames,
     },
     /// `tls`: handshake on the control connection.
     Tls,
@@ -716,6 +718,15 @@ pub enum FactCheck {
     Present,
     /// `absent`.
     Absent,
+}
+
+/// The names that a listing is compared with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EntryNames {
+    /// `{ "a.txt", "sub" }`.
+    Listed(Vec<Text>),
+    /// `files of sub`: what the fixture has directly in this directory.
+    Laid(Text),
 }
 
 /// How the names of a listing are compared.

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::error::WireError;
-use super::patience::{Pace, Patience};
+use super::patience::{Pace, Patience, later, within};
 use super::queue;
 use super::stream::{self, Chunk};
 pub use super::stream::{Connect, Sent};
@@ -243,15 +243,15 @@ impl Listener {
     /// # Errors
     /// Where there is no socket for it; that nobody calls is no error.
     pub async fn accept(&self, deadline: Duration) -> Result<Connect<DataConnection>, WireError> {
-        match timeout(deadline, self.socket.accept()).await {
-            Ok(Ok((stream, _))) => {
+        match within(later(Instant::now(), deadline), self.socket.accept()).await {
+            Some(Ok((stream, _))) => {
                 // Not inherited from the listener everywhere; without it only the borders of segments suffer.
                 let _ = stream.set_nodelay(true);
                 Ok(DataConnection::new(stream))
             }
-            Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionAborted => Ok(Connect::Failed { reason: stream::words(&error) }),
-            Ok(Err(error)) => Err(WireError::Accept { address: self.local, source: error }),
-            Err(_) => Ok(Connect::Failed { reason: format!("nobody called within {deadline:?}") }),
+            Some(Err(error)) if error.kind() == io::ErrorKind::ConnectionAborted => Ok(Connect::Failed { reason: stream::words(&error) }),
+            Some(Err(error)) => Err(WireError::Accept { address: self.local, source: error }),
+            None => Ok(Connect::Failed { reason: format!("nobody called within {deadline:?}") }),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 /// How long a transfer may take: progress renews `silence`, nothing renews `total`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,8 +63,57 @@ impl Pace {
     }
 }
 
+/// Waiting is cut into slices of this length.
+const SLICE: Duration = Duration::from_millis(50);
+
+/// Waits for something until a time; `None` where it did not come.
+///
+/// Time in which this machine stood still is not counted: where a slice ends late, everything was late, the server too, and
+/// the end moves by as much. A silence is the server's own.
+pub(super) async fn within<T>(mut until: Instant, what: impl Future<Output = T>) -> Option<T> {
+    let mut what = std::pin::pin!(what);
+    loop {
+        let slice = later(Instant::now(), SLICE).min(until);
+        if let Ok(come) = timeout_at(slice, what.as_mut()).await {
+            return Some(come);
+        }
+        if slice >= until {
+            return None;
+        }
+        until = later(until, slice.elapsed());
+    }
+}
+
 /// A time that is later by this; a year where that is beyond what a clock can tell.
 pub(super) fn later(from: Instant, by: Duration) -> Instant {
     const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
     from + by.min(YEAR)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_ends_when_it_should() {
+        let start = Instant::now();
+        let until = later(start, Duration::from_millis(120));
+        assert_eq!(within(until, std::future::pending::<()>()).await, None);
+        let waited = start.elapsed();
+        assert!(waited >= Duration::from_millis(120) && waited < Duration::from_millis(130), "{waited:?}");
+        assert_eq!(within(later(Instant::now(), Duration::from_secs(9)), tokio::time::sleep(Duration::from_secs(1))).await, Some(()));
+    }
+
+    #[tokio::test]
+    async fn a_machine_that_stands_still_is_no_silence() {
+        // Nothing of this thread goes on for longer than the whole wait, and then the answer takes a little time.
+        let answer = async {
+            let stall = std::time::Instant::now();
+            while stall.elapsed() < Duration::from_millis(300) {
+                std::hint::spin_loop();
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        assert_eq!(within(later(Instant::now(), Duration::from_millis(200)), answer).await, Some(()));
+    }
 }

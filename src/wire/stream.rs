@@ -8,10 +8,10 @@ use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::coop::consume_budget;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::Instant;
 
 use super::error::WireError;
-use super::patience::Pace;
+use super::patience::{Pace, later, within};
 use crate::ftp::transcript::End;
 
 /// The size of both socket buffers where a case will cut or stall, so that little of a transfer hides in them.
@@ -92,11 +92,11 @@ pub(super) async fn dial(
     small_buffers: bool,
 ) -> Result<Connect<TcpStream>, WireError> {
     let socket = socket(address, source, small_buffers)?;
-    match timeout(deadline, socket.connect(address)).await {
-        Ok(Ok(stream)) => Ok(Connect::Open(stream)),
-        Ok(Err(error)) if error.kind() == io::ErrorKind::AddrNotAvailable => Err(WireError::Port { address, source: error }),
-        Ok(Err(error)) => Ok(Connect::Failed { reason: words(&error) }),
-        Err(_) => Ok(Connect::Failed { reason: format!("not connected within {deadline:?}") }),
+    match within(later(Instant::now(), deadline), socket.connect(address)).await {
+        Some(Ok(stream)) => Ok(Connect::Open(stream)),
+        Some(Err(error)) if error.kind() == io::ErrorKind::AddrNotAvailable => Err(WireError::Port { address, source: error }),
+        Some(Err(error)) => Ok(Connect::Failed { reason: words(&error) }),
+        None => Ok(Connect::Failed { reason: format!("not connected within {deadline:?}") }),
     }
 }
 
@@ -108,7 +108,7 @@ pub(super) async fn read(stream: &TcpStream, buffer: &mut [u8], until: Instant) 
             return chunk;
         }
         // An error of `readable` shows again at the next read.
-        if timeout_at(until, stream.readable()).await.is_err() {
+        if within(until, stream.readable()).await.is_none() {
             return Chunk::Silence;
         }
     }
@@ -144,16 +144,16 @@ pub(super) async fn write(stream: &TcpStream, bytes: &[u8], pace: &Pace, urgent:
             }
             stream.try_write(rest)
         });
-        match timeout_at(pace.next(), once).await {
-            Ok(Ok(len)) => {
+        match within(pace.next(), once).await {
+            Some(Ok(len)) => {
                 sent.len += len as u64;
                 rest = &rest[len..];
             }
-            Ok(Err(error)) => {
+            Some(Err(error)) => {
                 sent.broken = Some(words(&error));
                 return false;
             }
-            Err(_) => {
+            None => {
                 sent.broken = Some(format!("the server took no more bytes: {} in {:.1?}", sent.len, pace.elapsed()));
                 return false;
             }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::model::{
-    Action, ArmPattern, Atom, Case, Channel, DiskCheck, Expect, Expression, FactCheck, FixtureFile, FixtureNode, Number, Pattern, Piece,
-    Receive, Span, StatePattern, Step, StepKind, Subject, Term, Text,
+    Action, ArmPattern, Atom, Case, Channel, DiskCheck, EntryNames, Expect, Expression, FactCheck, FixtureFile, FixtureNode, Number, Pattern,
+    Piece, Receive, Span, StatePattern, Step, StepKind, Subject, Term, Text,
 };
 use crate::scenario::parse::constant;
 
@@ -143,7 +143,10 @@ impl<'a> Scope<'a, '_> {
             }
             Action::Entries { names, .. } => {
                 self.needs_listing("entries");
-                names.iter().for_each(|name| self.filled(name));
+                match names {
+                    EntryNames::Listed(names) => names.iter().for_each(|name| self.filled(name)),
+                    EntryNames::Laid(directory) => self.filled(directory),
+                }
             }
             Action::Connect
             | Action::As(_)

@@ -60,7 +60,9 @@ pub(super) fn fixture(scenario: &Scenario, values: &Values<'_>, place: &Place, d
     for (n, (name, spec)) in front.files.iter().enumerate() {
         let span = place.entry("files", n);
         let reader = FileReader { values, span };
-        if let Some(file) = reader.file(name, spec, diagnostics) {
+        let Some(file) = reader.file(name, spec, diagnostics) else { continue };
+        let entries = if let FileKind::Entries(count) = spec.what { count } else { 0 };
+        for file in std::iter::once(file.clone()).chain((1..=entries).map(|n| entry(&file.path, n))) {
             if !paths.insert(file.path.clone()) {
                 diagnostics.push(Diagnostic::error(span, "this file is there twice"));
             }
@@ -68,6 +70,13 @@ pub(super) fn fixture(scenario: &Scenario, values: &Values<'_>, place: &Place, d
         }
     }
     Fixture { title, needs, roles, files, settings: settings(&front.server, values, place, diagnostics) }
+}
+
+/// The n-th file of a directory that was made by `entries`.
+fn entry(directory: &[u8], n: u64) -> FixtureFile {
+    let name = format!("e{n:04}").into_bytes();
+    let content = Expression(vec![Term::Text(Text(vec![Piece::Literal(name.clone())]))]);
+    FixtureFile { path: [directory, b"/", &name].concat(), node: FixtureNode::File(content), mtime: None, mode: None }
 }
 
 fn settings(settings: &Settings, values: &Values<'_>, place: &Place, diagnostics: &mut Vec<Diagnostic>) -> Settings {
@@ -156,7 +165,7 @@ impl FileReader<'_> {
 
     fn node(&self, kind: &FileKind, diagnostics: &mut Vec<Diagnostic>) -> Option<FixtureNode> {
         let expression = match kind {
-            FileKind::Directory => return Some(FixtureNode::Directory),
+            FileKind::Directory | FileKind::Entries(_) => return Some(FixtureNode::Directory),
             FileKind::Link(target) => {
                 return self.values.fill(target, self.span, diagnostics).map(|target| FixtureNode::Link(target.into_bytes()));
             }

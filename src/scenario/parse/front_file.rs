@@ -7,7 +7,10 @@ use super::front::{Entry, Reader, entries};
 use super::lexer::hex;
 use crate::scenario::model::{FileKind, FileSpec};
 
-const KEYS: &[&str] = &["text", "bytes", "content", "size", "seed", "hole", "dir", "link", "mtime", "mode"];
+const KEYS: &[&str] = &["text", "bytes", "content", "size", "seed", "hole", "dir", "entries", "link", "mtime", "mode"];
+
+/// The most files that `entries` makes: their names have four digits.
+const ENTRIES_MAX: u64 = 9999;
 
 /// A path as the key of `[files]`: `%`, control characters and what is no UTF-8 are percent-encoded.
 pub(in crate::scenario) fn path_key(path: &[u8]) -> String {
@@ -57,7 +60,7 @@ pub(super) fn file_spec(reader: &mut Reader, file: &Entry<'_>) -> (Vec<u8>, File
         }
     }
     if kinds.len() != 1 {
-        let expected = "exactly one of text, bytes, content, size, hole, dir, link";
+        let expected = "exactly one of text, bytes, content, size, hole, dir, entries, link";
         reader.error(file.at.clone(), "what is this file?").expected = Some(expected.to_owned());
     }
     let mut kind = kinds.pop().unwrap_or_default();
@@ -78,6 +81,13 @@ fn kind(reader: &mut Reader, entry: &Entry<'_>) -> Option<FileKind> {
         "size" => reader.string(entry.value).map(|size| FileKind::Generated { size, seed: 0 }),
         "hole" => reader.string(entry.value).map(FileKind::Hole),
         "link" => reader.string(entry.value).map(FileKind::Link),
+        "entries" => {
+            let count = integer(entry.value.get_ref()).filter(|count| (1..=ENTRIES_MAX).contains(count));
+            if count.is_none() {
+                reader.wrong(entry.value, "a whole number from 1 to 9999");
+            }
+            count.map(FileKind::Entries)
+        }
         "dir" => reader.truth(entry.value).then_some(FileKind::Directory),
         "bytes" => {
             let bytes = hex(&reader.string(entry.value)?);

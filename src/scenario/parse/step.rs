@@ -9,7 +9,7 @@ use super::lexer::{Cursor, Read, shorten};
 use super::reply::{expect, is_code, pattern, starts_pattern};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::model::{
-    Abort, Action, ArmHead, ArmOutcome, ArmPattern, Caller, Channel, EntriesCheck, FactCheck, LineKind, Pattern, Piece, Receive, Send,
+    Abort, Action, ArmHead, ArmOutcome, ArmPattern, Caller, Channel, EntriesCheck, EntryNames, FactCheck, LineKind, Pattern, Piece, Receive, Send,
     SendForm, Subject, Text, Way,
 };
 
@@ -303,6 +303,12 @@ fn entries(cursor: &mut Cursor<'_>) -> Read<Action> {
     } else {
         return Err(cursor.unexpected("`==`, `has` or `lacks`"));
     };
+    if cursor.eat_word("files") {
+        if !cursor.eat_word("of") {
+            return Err(cursor.unexpected("`of` and a directory of the fixture"));
+        }
+        return Ok(Action::Entries { check, names: EntryNames::Laid(path(cursor)?) });
+    }
     cursor.demand("{")?;
     let mut names = Vec::new();
     if !cursor.rest().starts_with('}') {
@@ -312,7 +318,7 @@ fn entries(cursor: &mut Cursor<'_>) -> Read<Action> {
         }
     }
     cursor.demand("}")?;
-    Ok(Action::Entries { check, names })
+    Ok(Action::Entries { check, names: EntryNames::Listed(names) })
 }
 
 fn subject(cursor: &mut Cursor<'_>) -> Read<Subject> {

@@ -114,6 +114,7 @@ fn file(spec: &FileSpec) -> String {
         FileKind::Generated { size, seed } => format!("size = {}, seed = {seed}", string(size)),
         FileKind::Hole(size) => format!("hole = {}", string(size)),
         FileKind::Directory => "dir = true".to_owned(),
+        FileKind::Entries(count) => format!("entries = {count}"),
         FileKind::Link(target) => format!("link = {}", string(target)),
     };
     let mtime = spec.mtime.as_ref().map(|time| format!(", mtime = {}", string(time))).unwrap_or_default();

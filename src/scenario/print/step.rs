@@ -3,7 +3,7 @@
 use super::content::{self, disk_check, expression};
 use super::text::{duration, hex, pattern, quoted, verbatim};
 use crate::scenario::model::{
-    Abort, Action, ArmHead, ArmOutcome, ArmPattern, Caller, Channel, CodePattern, EntriesCheck, Expect, Expression, FactCheck, Pattern,
+    Abort, Action, ArmHead, ArmOutcome, ArmPattern, Caller, Channel, CodePattern, EntriesCheck, EntryNames, Expect, Expression, FactCheck, Pattern,
     Piece, Receive, Send, SendForm, Sequence, SequenceItem, Subject, Text, Way,
 };
 use crate::scenario::parse::{is_verbatim, literal};
@@ -150,13 +150,16 @@ fn value(value: &Pattern) -> String {
     }
 }
 
-fn entries(check: EntriesCheck, names: &[Text]) -> String {
+fn entries(check: EntriesCheck, names: &EntryNames) -> String {
     let word = match check {
         EntriesCheck::Equal => "==",
         EntriesCheck::Has => "has",
         EntriesCheck::Lacks => "lacks",
     };
-    let names = names.iter().map(quoted).collect::<Vec<_>>().join(", ");
+    let names = match names {
+        EntryNames::Laid(directory) => return format!("entries {word} files of {}", content::path(directory)),
+        EntryNames::Listed(names) => names.iter().map(quoted).collect::<Vec<_>>().join(", "),
+    };
     if names.is_empty() { format!("entries {word} {{ }}") } else { format!("entries {word} {{ {names} }}") }
 }
 
