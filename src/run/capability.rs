@@ -167,23 +167,30 @@ struct Asker<'a> {
 const MUTE_MAX: usize = 3;
 
 impl Asker<'_> {
+    /// A question that ends the session is asked once more, in a fresh one: it may be the one before that ended it.
     async fn ask(&mut self, line: &str) -> Option<Reply> {
-        if self.mute == MUTE_MAX {
-            return None;
-        }
-        if self.control.as_ref().is_none_or(ControlConnection::is_ended) {
-            self.control = None;
-            if self.open().await.is_none() {
-                self.mute = MUTE_MAX;
+        for _ in 0..2 {
+            if self.mute == MUTE_MAX {
                 return None;
             }
+            if self.control.as_ref().is_none_or(ControlConnection::is_ended) {
+                self.control = None;
+                if self.open().await.is_none() {
+                    self.mute = MUTE_MAX;
+                    return None;
+                }
+            }
+            match self.say(line).await {
+                Some(Received::Reply(reply)) => return Some(reply),
+                Some(Received::Ended { .. }) | None => self.control = None,
+                Some(Received::Silence { .. } | Received::Flood { .. }) => {
+                    self.control = None;
+                    self.mute += 1;
+                    return None;
+                }
+            }
         }
-        let reply = self.say(line).await;
-        if reply.is_none() {
-            self.control = None;
-            self.mute += 1;
-        }
-        reply
+        None
     }
 
     async fn open(&mut self) -> Option<()> {
@@ -191,18 +198,16 @@ impl Asker<'_> {
         let Received::Reply(greeting) = control.read_reply(self.deadline).await else { return None };
         self.banner = Some(String::from_utf8_lossy(greeting.text()).into_owned());
         self.control = Some(control);
-        if self.say(&format!("USER {}", self.account.name)).await?.code == Some(331) {
-            self.say(&format!("PASS {}", self.account.password.reveal())).await?;
+        let Received::Reply(user) = self.say(&format!("USER {}", self.account.name)).await? else { return None };
+        if user.code == Some(331) {
+            let Received::Reply(_) = self.say(&format!("PASS {}", self.account.password.reveal())).await? else { return None };
         }
         Some(())
     }
 
-    async fn say(&mut self, line: &str) -> Option<Reply> {
+    async fn say(&mut self, line: &str) -> Option<Received> {
         let control = self.control.as_mut()?;
         control.send(format!("{line}\r\n").as_bytes(), self.deadline).await;
-        match control.read_reply(self.deadline).await {
-            Received::Reply(reply) => Some(reply),
-            Received::Silence { .. } | Received::Ended { .. } | Received::Flood { .. } => None,
-        }
+        Some(control.read_reply(self.deadline).await)
     }
 }

@@ -39,6 +39,9 @@ const ASKED: Duration = Duration::from_secs(20);
 /// Lines of a server's log that are shown where it did not start.
 const SHOWN: usize = 20;
 
+/// The time zone of a server program, unless its profile says another: that local times are told as UTC shows only where the two differ.
+const ZONE: &str = "FTP-5:30";
+
 /// The names of the built-in profiles.
 pub(super) fn names() -> Vec<String> {
     BuiltIn::iter().filter_map(|path| path.strip_suffix(".toml").map(str::to_owned)).collect()
@@ -249,6 +252,7 @@ impl Target for Profile {
         let Some(mut command) = self.command(&context, program.run.get_ref())? else {
             return Err(StartError::Setting(format!("{} has nothing to run", self.file.name)));
         };
+        command.env("TZ", ZONE);
         for (name, template) in &program.environment {
             command.env(name, self.fill(&context, template)?);
         }
