@@ -38,7 +38,9 @@ impl Judge<'_> {
             ArmOutcome::Deviation(text) => (Verdict::Deviation, text),
             ArmOutcome::Fail(text) => (Verdict::Fail, text),
         };
-        let verdict = if self.control { Verdict::Inconclusive } else { verdict };
+        // A choice that cites nothing is set-up.
+        let accuses = verdict != Verdict::Info;
+        let verdict = if self.control || accuses && cites.is_empty() { Verdict::Inconclusive } else { verdict };
         let seen = if text.is_empty() { seen } else { format!("{text}: {seen}") };
         self.write(step.id, Verdictless { facet, verdict, expected: describe::arms(arms), seen, cites: &cites, span: arm.span });
         Flow::Arm(index)

@@ -62,6 +62,18 @@ pub(super) fn disk_fits(check: &DiskCheck, state: &DiskState) -> bool {
     }
 }
 
+/// Whether one of several states that are demanded may be on its way to another of them: no file yet, or the beginning of one.
+pub(super) fn is_passing(check: &DiskCheck) -> bool {
+    let passing = |state: &StatePattern| matches!(state, StatePattern::Absent | StatePattern::PrefixOf(_));
+    matches!(check, DiskCheck::State(states) if states.iter().any(|state| matches!(state, StatePattern::PrefixOf(_)))
+        || states.len() > 1 && states.iter().any(passing))
+}
+
+/// Whether an arm names a state that no transfer only passes through.
+pub(super) fn is_settled(pattern: &ArmPattern) -> bool {
+    matches!(pattern, ArmPattern::Content(state) if !matches!(state, StatePattern::Absent | StatePattern::PrefixOf(_)))
+}
+
 /// The arm of a `match` on contents that fits.
 fn content_arm(arms: &[Arm], fits: impl Fn(&StatePattern, usize) -> bool) -> Option<usize> {
     let fitting = first_fit(arm_states(arms), fits);
@@ -124,6 +136,7 @@ impl Judge<'_> {
         if let Some(event) = events.iter().find(|event| matches!(what, Receive::Listing) && matches!(event.what, What::DataReceived(_))) {
             let memory = self.sessions.entry(event.session.clone()).or_default();
             memory.listing.clone_from(&observed.head);
+            memory.listed_by.clone_from(&memory.verb);
         }
         let to_the_end = end || !matches!(what, Receive::Content(_));
         if !right {

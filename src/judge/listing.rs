@@ -29,11 +29,15 @@ fn names(verb: &str, listing: &[u8]) -> Names {
     let dots = |name: &Vec<u8>| name != b"." && name != b"..";
     match verb {
         "MLSD" => {
-            let of_others = |entry: &Entry| {
-                let kind = entry.fact("type").map(<[u8]>::to_ascii_lowercase);
-                !matches!(kind.as_deref(), Some(b"cdir" | b"pdir"))
+            // A line that is no entry is one too many.
+            let name = |line: &[u8]| match Entry::parse(line) {
+                Some(entry) => {
+                    let kind = entry.fact("type").map(<[u8]>::to_ascii_lowercase);
+                    (!matches!(kind.as_deref(), Some(b"cdir" | b"pdir"))).then_some(entry.name)
+                }
+                None => Some(line.to_vec()),
             };
-            Names::Exact(lines(listing).filter_map(Entry::parse).filter(of_others).map(|entry| entry.name).filter(dots).collect())
+            Names::Exact(lines(listing).filter_map(name).filter(dots).collect())
         }
         "NLST" => Names::Exact(lines(listing).map(|line| base(line).to_vec()).filter(dots).collect()),
         _ => {
@@ -79,7 +83,7 @@ impl Judge<'_> {
             }
         };
         let Some(memory) = events.first().and_then(|event| self.sessions.get(&event.session)) else { return Flow::Stop };
-        let names = names(&memory.verb, &memory.listing);
+        let names = names(&memory.listed_by, &memory.listing);
         let right = match check {
             EntriesCheck::Equal => names.len() == wanted.len() && wanted.iter().all(|name| names.has(name)),
             EntriesCheck::Has => wanted.iter().all(|name| names.has(name)),

@@ -62,6 +62,8 @@ struct Memory {
     reply: Vec<Vec<u8>>,
     /// What came for `S>> listing`.
     listing: Vec<u8>,
+    /// The verb that brought it.
+    listed_by: String,
     /// The verb of the last line that was sent.
     verb: String,
 }
@@ -114,9 +116,11 @@ impl<'a> Judge<'a> {
     #[must_use]
     pub fn finish(self) -> Outcome {
         let gravest = self.findings.iter().map(|finding| finding.verdict).max().unwrap_or(Verdict::Pass);
-        // Set-up that breaks behind a failure is that failure's consequence; a control that breaks takes the accusation back.
-        let failed = self.findings.iter().any(|finding| finding.verdict == Verdict::Fail);
-        let verdict = if gravest == Verdict::Inconclusive && failed && !self.control_broken { Verdict::Fail } else { gravest };
+        // Set-up that breaks behind a failure is that failure's consequence; in front of it, or in a control, it takes the
+        // accusation back.
+        let first = |verdict| self.findings.iter().position(|finding| finding.verdict == verdict);
+        let consequence = matches!((first(Verdict::Fail), first(Verdict::Inconclusive)), (Some(failed), Some(broke)) if failed < broke);
+        let verdict = if gravest == Verdict::Inconclusive && consequence && !self.control_broken { Verdict::Fail } else { gravest };
         Outcome { verdict, findings: self.findings }
     }
 
@@ -150,12 +154,13 @@ impl<'a> Judge<'a> {
         states.into_iter().filter_map(effect::content_of).map(|content| self.bindings.content(content)).collect()
     }
 
-    /// Whether what is on disk is what a step demands; for a `match`, whether an arm other than `..` fits.
+    /// Whether what is on disk is what a step demands, and no state that a transfer under way goes through; for a `match`,
+    /// whether an arm like that fits.
     #[must_use]
-    pub fn disk_fits(&self, step: &Step, state: &DiskState) -> bool {
+    pub fn disk_settles(&self, step: &Step, state: &DiskState) -> bool {
         match &step.kind {
-            StepKind::Action(Action::Disk { check, .. }) => effect::disk_fits(check, state),
-            StepKind::Match { arms, .. } => effect::disk_arm(arms, state).is_some_and(|arm| arms[arm].head.pattern != ArmPattern::Any),
+            StepKind::Action(Action::Disk { check, .. }) => !effect::is_passing(check) && effect::disk_fits(check, state),
+            StepKind::Match { arms, .. } => effect::disk_arm(arms, state).is_some_and(|arm| effect::is_settled(&arms[arm].head.pattern)),
             StepKind::Action(_) | StepKind::Together(_) | StepKind::Until { .. } => true,
         }
     }

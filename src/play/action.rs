@@ -1,6 +1,7 @@
 //! What each step does.
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -42,7 +43,8 @@ impl Player<'_, '_> {
             Action::Login(role) => self.login(branch, id, role).await,
             // The first step that needs the connection opens it: `connect` may come first.
             Action::As(name) => branch.current = Arc::from(name.as_str()),
-            Action::Send(_) | Action::Flush => {}
+            // `sync` is the player's own: see `meet`.
+            Action::Send(_) | Action::Flush | Action::Sync(_) => {}
             Action::Expect(expect) => self.replies(branch.session(), step, expect.within).await,
             Action::Data { way, caller } => {
                 let session = branch.session();
@@ -65,7 +67,6 @@ impl Player<'_, '_> {
             Action::Abort(kind) => self.abort(branch.session(), id, *kind).await,
             Action::Listen { name, address } => self.listen(branch.session(), id, name, address),
             Action::Untouched(name) => self.called(branch.session(), id, name),
-            Action::Sync(name) => self.meet(branch, id, name).await,
             Action::Disk { path, .. } => self.disk(branch, step, path).await,
             Action::DiskUnchanged => self.unchanged(branch, id).await,
             Action::Fact { .. } | Action::Entries { .. } => self.record.event(id, &branch.session().name, What::Looked),
@@ -195,14 +196,14 @@ impl Player<'_, '_> {
         self.record.event(id, &session.name, What::Called { name: name.to_owned(), by });
     }
 
-    async fn meet(&self, branch: &mut Branch, id: usize, name: &str) {
-        let barriers = Arc::clone(&branch.barriers);
-        let Some(barrier) = barriers.get(name) else {
-            self.record.event(id, &branch.session().name, What::Trouble(format!("sync {name} outside together")));
-            return;
-        };
-        if tokio::time::timeout(self.options.reply * 4, barrier.wait()).await.is_err() {
-            self.record.event(id, &branch.session().name, What::Trouble(format!("sync {name}: the other branch did not come")));
+    /// Waits for the other branches at a `sync`; breaks where one of them broke, which then has said why.
+    pub(super) async fn meet(&self, branch: &mut Branch, name: &str) -> ControlFlow<()> {
+        let meeting = Arc::clone(&branch.meeting);
+        let Some(barrier) = meeting.barriers.get(name) else { return ControlFlow::Continue(()) };
+        let mut broken = meeting.broken.subscribe();
+        tokio::select! {
+            _ = barrier.wait() => ControlFlow::Continue(()),
+            _ = broken.wait_for(|broken| *broken) => ControlFlow::Break(()),
         }
     }
 
@@ -220,7 +221,7 @@ impl Player<'_, '_> {
                 let (disk, root, path, contents) = (Arc::clone(&disk), root.clone(), path.clone(), contents.clone());
                 blocking(move || disk.look(&root, &path, &contents))
             },
-            |state: &DiskState| self.record.judge(|judge| judge.disk_fits(step, state)),
+            |state: &DiskState| self.record.judge(|judge| judge.disk_settles(step, state)),
         )
         .await;
         let name = &branch.session().name;

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt as _, join_all};
-use tokio::sync::Barrier;
+use tokio::sync::{Barrier, watch};
 
 use crate::ftp::transcript::{Transcript, What};
 use crate::judge::bind::{Bindings, Unresolved};
@@ -137,10 +137,19 @@ struct Player<'a, 'r> {
 struct Branch {
     sessions: HashMap<Arc<str>, Session>,
     current: Arc<str>,
-    barriers: Arc<HashMap<String, Barrier>>,
+    meeting: Arc<Meeting>,
     /// All roots as they were before the stage's first line, where a step asks.
     before: Arc<Vec<Snapshot>>,
     ground: Ground,
+}
+
+/// What the branches of a `together` share.
+#[derive(Default)]
+struct Meeting {
+    /// One for each `sync`.
+    barriers: HashMap<String, Barrier>,
+    /// Turns true when a branch broke: nobody needs to wait for it.
+    broken: watch::Sender<bool>,
 }
 
 impl Branch {
@@ -175,7 +184,7 @@ impl Player<'_, '_> {
         let mut branch = Branch {
             sessions: HashMap::new(),
             current: Arc::from("main"),
-            barriers: Arc::default(),
+            meeting: Arc::default(),
             before: Arc::default(),
             ground: ground.clone(),
         };
@@ -249,6 +258,10 @@ impl Player<'_, '_> {
         self.record.begin(step.id);
         let flow = match &step.kind {
             StepKind::Together(branches) => return self.together(branch, branches).await,
+            StepKind::Action(Action::Sync(name)) => {
+                branch.session().flush(self).await;
+                return self.meet(branch, name).await;
+            }
             StepKind::Action(action) => {
                 self.action(branch, step, action).await;
                 self.record.step(step)
@@ -268,7 +281,7 @@ impl Player<'_, '_> {
 
     /// Runs the branches at once; each takes along the sessions that it names.
     async fn together(&self, branch: &mut Branch, branches: &[Vec<Step>]) -> ControlFlow<()> {
-        let barriers = Arc::new(barriers(branches));
+        let meeting = Arc::new(Meeting { barriers: barriers(branches), broken: watch::Sender::new(false) });
         let mut parts: Vec<Branch> = Vec::new();
         for steps in branches {
             let mut sessions = HashMap::new();
@@ -280,12 +293,19 @@ impl Player<'_, '_> {
             parts.push(Branch {
                 sessions,
                 current: Arc::clone(&branch.current),
-                barriers: Arc::clone(&barriers),
+                meeting: Arc::clone(&meeting),
                 before: Arc::clone(&branch.before),
                 ground: branch.ground.clone(),
             });
         }
-        let ends = join_all(parts.iter_mut().zip(branches).map(|(part, steps)| self.steps(part, steps))).await;
+        let plays = parts.iter_mut().zip(branches).map(|(part, steps)| async {
+            let end = self.steps(part, steps).await;
+            if end.is_break() {
+                meeting.broken.send_replace(true);
+            }
+            end
+        });
+        let ends = join_all(plays).await;
         parts.into_iter().for_each(|part| branch.sessions.extend(part.sessions));
         ends.into_iter().find(ControlFlow::is_break).unwrap_or(ControlFlow::Continue(()))
     }

@@ -8,9 +8,9 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::model::{
-    Abort, AccountSpec, Action, ArmHead, ArmOutcome, ArmPattern, Atom, Caller, Channel, CodePattern, DiskCheck, EntriesCheck, EntryNames, Expect,
-    Expression, FactCheck, FileKind, FileSpec, Front, Line, LineKind, Number, Pattern, Piece, Receive, Row, Scenario, Send, SendForm,
-    Sequence, SequenceItem, Settings, Sign, Source, Span, StatePattern, Subject, Term, Text, Way,
+    Abort, AccountSpec, Action, ArmHead, ArmOutcome, ArmPattern, Atom, Caller, Channel, CodePattern, DiskCheck, EntriesCheck, EntryNames,
+    Expect, Expression, FactCheck, FileKind, FileSpec, Front, Line, LineKind, Number, Pattern, Piece, Receive, Row, Scenario, Send,
+    SendForm, Sequence, SequenceItem, Settings, Sign, Source, Span, StatePattern, Subject, Term, Text, Way,
 };
 use super::{expand, parse, parse_bytes, print};
 

@@ -12,7 +12,7 @@ use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use cap_std::fs::{Dir, MetadataExt, OpenOptions, Permissions};
 use rustix::fs::{AtFlags, Timespec, Timestamps, UTIME_OMIT, utimensat};
@@ -33,8 +33,8 @@ pub(super) const MODE: u32 = 0o7777;
 pub struct HostDisk {
     base: Dir,
     path: PathBuf,
-    /// Taken by [`HostDisk::close`].
-    owner: Mutex<Option<TempDir>>,
+    /// Taken by [`HostDisk::close`], which waits for those who work in the directory; they hold it for reading.
+    owner: RwLock<Option<TempDir>>,
 }
 
 impl HostDisk {
@@ -46,7 +46,7 @@ impl HostDisk {
         let owner = tempfile::Builder::new().prefix("ftpspec-").tempdir()?;
         let path = owner.path().to_owned();
         let base = Dir::open_ambient_dir(&path, cap_std::ambient_authority())?;
-        Ok(Self { base, path, owner: Mutex::new(Some(owner)) })
+        Ok(Self { base, path, owner: RwLock::new(Some(owner)) })
     }
 
     /// The directory itself, absolute.
@@ -62,7 +62,8 @@ impl HostDisk {
 
     /// Removes the directory and all in it unless `keep`; says what is left. Closing twice does nothing.
     pub fn close(&self, keep: bool) -> Vec<String> {
-        let Some(owner) = self.owner.lock().unwrap_or_else(PoisonError::into_inner).take() else { return Vec::new() };
+        let mut owner = self.owner.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(owner) = owner.take() else { return Vec::new() };
         // From here on the directory is removed by name, or stays: tempfile gives up at directories that it cannot read.
         let path = owner.keep();
         if keep {
@@ -74,8 +75,15 @@ impl HostDisk {
         }
     }
 
+    /// Removes all that can be removed; gives the first error.
     fn clear(&self) -> io::Result<()> {
-        self.base.entries()?.try_for_each(|entry| erase(&self.base, &entry?.file_name()))
+        self.base.entries()?.map(|entry| erase(&self.base, &entry?.file_name())).fold(Ok(()), Result::and)
+    }
+
+    /// Keeps the directory from being closed while somebody works in it.
+    fn held(&self) -> io::Result<RwLockReadGuard<'_, Option<TempDir>>> {
+        let owner = self.owner.read().unwrap_or_else(PoisonError::into_inner);
+        if owner.is_some() { Ok(owner) } else { Err(io::Error::new(ErrorKind::NotFound, "the directory of the roots is closed")) }
     }
 
     fn root(&self, root: &str) -> io::Result<Dir> {
@@ -91,6 +99,7 @@ impl Drop for HostDisk {
 
 impl Disk for HostDisk {
     fn lay(&self, root: &str, files: &[LaidFile]) -> io::Result<()> {
+        let _held = self.held()?;
         self.base.create_dir(component(root)?)?;
         let dir = self.root(root)?;
         for file in files {
@@ -103,6 +112,7 @@ impl Disk for HostDisk {
     }
 
     fn look(&self, root: &str, path: &[u8], against: &[Content]) -> io::Result<DiskState> {
+        let _held = self.held()?;
         let dir = self.root(root)?;
         let path = relative(path);
         let metadata = match dir.symlink_metadata(path) {
@@ -129,12 +139,14 @@ impl Disk for HostDisk {
     }
 
     fn snapshot(&self, root: &str) -> io::Result<Snapshot> {
+        let _held = self.held()?;
         let mut snapshot = Snapshot::default();
         walk(&self.root(root)?, &mut Vec::new(), &mut snapshot)?;
         Ok(snapshot)
     }
 
     fn remove(&self, root: &str) -> io::Result<()> {
+        let _held = self.held()?;
         erase(&self.base, OsStr::new(component(root)?))
     }
 }

@@ -12,10 +12,8 @@ const BACKLOG: u32 = 1024;
 /// Listens on an address; port 0 lets the system pick. To be called within a runtime.
 pub(super) fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    if address.port() != 0 {
-        // A port that was used a moment ago may be used again.
-        socket.set_reuseaddr(true)?;
-    }
+    // A port that was used a moment ago may be used again.
+    socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     let listener = socket.listen(BACKLOG)?;
     let address = listener.local_addr()?;

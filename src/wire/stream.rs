@@ -75,6 +75,8 @@ pub(super) fn socket(address: SocketAddr, source: Option<IpAddr>, small_buffers:
                 socket.set_send_buffer_size(SMALL)?;
             }
             socket.set_nodelay(true)?;
+            // A port whose connection is over may be used again, by us and by the servers.
+            socket.set_reuseaddr(true)?;
             Ok(socket)
         })
         .map_err(|error| WireError::Socket { address, source: error })?;

@@ -27,12 +27,7 @@ pub(super) const DIALOGUES: &[Dialogue] = &[
     ("rein", "all", "USER alice\nPASS secret\nCWD d\nREIN\nPWD\nUSER alice\nPASS secret\nPWD", "331 230 250 220 530 331 230 257"),
     ("user-again", "all", "USER alice\nPASS secret\nTYPE I\nUSER other\nPWD\nDELE f", "331 230 200 331 530 530"),
     ("user-alone", "all", "USER alice\nPWD\nDELE f\nPASS secret", "331 530 530 503"),
-    (
-        "next-login-renames-nothing",
-        "all",
-        "USER alice\nPASS secret\nRNFR f\nUSER alice\nPASS secret\nRNTO x",
-        "331 230 350 331 230 503",
-    ),
+    ("next-login-renames-nothing", "all", "USER alice\nPASS secret\nRNFR f\nUSER alice\nPASS secret\nRNTO x", "331 230 350 331 230 503"),
     ("pass-needs-user-directly", "all", "USER alice\nSYST\nPASS secret", "331 215 503"),
     (
         "nothing-allowed",

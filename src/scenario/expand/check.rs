@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::model::{
-    Action, ArmPattern, Atom, Case, Channel, DiskCheck, EntryNames, Expect, Expression, FactCheck, FixtureFile, FixtureNode, Number, Pattern,
-    Piece, Receive, Span, StatePattern, Step, StepKind, Subject, Term, Text,
+    Action, ArmPattern, Atom, Case, Channel, DiskCheck, EntryNames, Expect, Expression, FactCheck, FixtureFile, FixtureNode, Number,
+    Pattern, Piece, Receive, Span, StatePattern, Step, StepKind, Subject, Term, Text,
 };
 use crate::scenario::parse::constant;
 

@@ -9,8 +9,8 @@ use super::lexer::{Cursor, Read, shorten};
 use super::reply::{expect, is_code, pattern, starts_pattern};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::model::{
-    Abort, Action, ArmHead, ArmOutcome, ArmPattern, Caller, Channel, EntriesCheck, EntryNames, FactCheck, LineKind, Pattern, Piece, Receive, Send,
-    SendForm, Subject, Text, Way,
+    Abort, Action, ArmHead, ArmOutcome, ArmPattern, Caller, Channel, EntriesCheck, EntryNames, FactCheck, LineKind, Pattern, Piece,
+    Receive, Send, SendForm, Subject, Text, Way,
 };
 
 /// The words that start a line.

@@ -3,8 +3,8 @@
 use super::content::{self, disk_check, expression};
 use super::text::{duration, hex, pattern, quoted, verbatim};
 use crate::scenario::model::{
-    Abort, Action, ArmHead, ArmOutcome, ArmPattern, Caller, Channel, CodePattern, EntriesCheck, EntryNames, Expect, Expression, FactCheck, Pattern,
-    Piece, Receive, Send, SendForm, Sequence, SequenceItem, Subject, Text, Way,
+    Abort, Action, ArmHead, ArmOutcome, ArmPattern, Caller, Channel, CodePattern, EntriesCheck, EntryNames, Expect, Expression, FactCheck,
+    Pattern, Piece, Receive, Send, SendForm, Sequence, SequenceItem, Subject, Text, Way,
 };
 use crate::scenario::parse::{is_verbatim, literal};
 
