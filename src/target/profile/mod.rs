@@ -216,7 +216,7 @@ impl Profile {
 
     /// Whether the program is missing, asked by its `check`; in words, and what to do.
     async fn missing(&self) -> Option<String> {
-        let command = self.command(&self.context(), &self.file.program.check).ok().flatten()?;
+        let command = self.question(&self.file.program.check)?;
         let asked = tokio::task::spawn_blocking(move || process::ask(command, ASKED)).await.ok()?;
         let why = match asked {
             Ok(output) if output.status.success() => return None,
@@ -227,6 +227,15 @@ impl Profile {
         let install = self.file.program.install.as_ref().and_then(|template| self.context().fill(template, &self.source).ok());
         let install = install.map_or_else(String::new, |install| format!("; install it: {install}"));
         Some(format!("{} is not there: `{told}`: {why}{install}", self.file.name))
+    }
+
+    /// A command that asks about the program, without a server: of the environment it has what can be said without one.
+    fn question(&self, templates: &[Template]) -> Option<Command> {
+        let context = self.context();
+        let mut command = self.command(&context, templates).ok().flatten()?;
+        let environment = self.file.program.environment.iter();
+        command.envs(environment.filter_map(|(name, template)| Some((name, context.fill(template, &self.source).ok()?))));
+        Some(command)
     }
 
     fn command_line(&self, templates: &[Template]) -> String {
@@ -255,7 +264,7 @@ impl Target for Profile {
     /// The first line that its `version` command writes; asked once, which may take a moment.
     fn version(&self) -> Option<String> {
         let asked = self.version.get_or_init(|| {
-            let command = self.command(&self.context(), &self.file.program.version).ok().flatten()?;
+            let command = self.question(&self.file.program.version)?;
             let output = process::ask(command, ASKED).ok().filter(|output| output.status.success())?;
             String::from_utf8_lossy(&output.stdout).lines().next().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty())
         });
