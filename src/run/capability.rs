@@ -60,7 +60,14 @@ fn need(text: &str) -> Need<'_> {
 }
 
 /// Verbs that must not be sent without what belongs to them: they would change something or wait for a data connection.
-const UNPROBED: [&str; 12] = ["STOU", "LIST", "NLST", "MLSD", "RETR", "STOR", "APPE", "QUIT", "REIN", "ABOR", "USER", "PASS"];
+const UNPROBED: [&str; 9] = ["STOU", "LIST", "RETR", "STOR", "QUIT", "REIN", "ABOR", "USER", "PASS"];
+
+/// Verbs of transfers that not every server knows. They are asked about what is not there, without a data connection, and in a
+/// session that is then left: whatever comes of that.
+const OF_TRANSFERS: [&str; 3] = ["NLST", "MLSD", "APPE"];
+
+/// A path that is nowhere, nor is its directory.
+const NOWHERE: &str = "no-such-directory/nothing";
 
 impl Capabilities {
     /// Asks a server what the needs of some cases come down to.
@@ -84,7 +91,13 @@ impl Capabilities {
                 Need::Verb(verb) => {
                     let first = verb.split(' ').next().unwrap_or(verb).to_ascii_uppercase();
                     if !found.claims(verb) && !UNPROBED.contains(&first.as_str()) {
-                        let reply = asker.ask(verb).await;
+                        let reply = if OF_TRANSFERS.contains(&first.as_str()) {
+                            let reply = asker.ask(&format!("{first} {NOWHERE}")).await;
+                            asker.control = None;
+                            reply
+                        } else {
+                            asker.ask(verb).await
+                        };
                         // No reply at all is nothing that the case should be spared.
                         found.verbs.insert((*verb).to_owned(), reply.is_none_or(|reply| !matches!(reply.code, Some(500 | 502))));
                     }
