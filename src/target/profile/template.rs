@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value};
+use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value, syntax::SyntaxConfig};
 use sha_crypt::{Algorithm, Params, PasswordHasher, ShaCrypt};
 
 use super::file::{Template, at};
@@ -73,6 +73,9 @@ impl Context {
     pub(super) fn fill(&self, template: &Template, source: &Source) -> Result<String, Diagnostic> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        // Files of lines end in one.
+        environment
+            .set_syntax(SyntaxConfig::builder().keep_trailing_newline(true).build().map_err(|error| self.wrong(&error, template, source))?);
         // For the place of an error.
         environment.set_debug(true);
         environment.add_filter("crypt", crypt);
@@ -168,6 +171,7 @@ mod tests {
             check(r#""{{ 'a/b' | absolute }} {{ '' | absolute }} {{ python | absolute }}""#),
             format!("{}/a/b  python3", here.display())
         );
+        assert_eq!(check(r#""a\n""#), "a\n");
         // As perl's crypt says.
         assert_eq!(
             check(r#""{{ accounts[0].password | crypt }}""#),
