@@ -113,8 +113,10 @@ pub(super) struct Can {
     /// Letters whose lack it can enforce.
     #[serde(deserialize_with = "letters")]
     pub(super) letters: Letters,
-    /// Each account has letters and a root of its own.
+    /// Each account has letters and a root of its own, but for [`Can::one_root`].
     pub(super) accounts: bool,
+    /// It serves one root for all, `{{ root }}`: there is an instance for each case.
+    pub(super) one_root: bool,
     pub(super) idle_timeout: bool,
     pub(super) passive_ports: bool,
     pub(super) banner: bool,
@@ -130,6 +132,7 @@ impl Default for Can {
         Self {
             letters: Letters::NONE,
             accounts: false,
+            one_root: false,
             idle_timeout: false,
             passive_ports: false,
             banner: false,

@@ -276,6 +276,7 @@ impl Target for Profile {
         Facilities {
             letters: can.letters,
             accounts: can.accounts,
+            roots: !can.one_root,
             disk: true,
             idle_timeout: can.idle_timeout,
             passive_ports: can.passive_ports,

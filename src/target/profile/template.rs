@@ -15,8 +15,8 @@ use crate::scenario::model::{Source, Span};
 use crate::target::{Account, Settings};
 
 /// Names that a profile's own variables cannot have.
-pub(super) const RESERVED: [&str; 11] =
-    ["state", "accounts", "users", "guest", "account", "banner", "idle_timeout_s", "passive_ports", "port", "uid", "gid"];
+pub(super) const RESERVED: [&str; 12] =
+    ["state", "root", "accounts", "users", "guest", "account", "banner", "idle_timeout_s", "passive_ports", "port", "uid", "gid"];
 
 /// The salt of all hashes: the passwords are random, and forgotten after the run.
 const SALT: &[u8] = b"ftpspec";
@@ -31,7 +31,7 @@ impl Context {
         Self(set.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect())
     }
 
-    /// Adds what a server is started with: `accounts`, of them the `users` with names and the anonymous `guest` or `none`. Each has `name`, `password`, `letters`, `root` (absolute) and `anonymous`.
+    /// Adds what a server is started with: `accounts`, of them the `users` with names and the anonymous `guest` or `none`; the first one's `root`. Each has `name`, `password`, `letters`, `root` (absolute) and `anonymous`.
     /// Settings that are not given are `none`.
     pub(super) fn with(mut self, state: &Path, roots: &Path, accounts: &[Account], settings: &Settings) -> Self {
         let guest = accounts.iter().find(|account| account.anonymous);
@@ -40,6 +40,7 @@ impl Context {
             ("state".to_owned(), Value::from(state.display().to_string())),
             ("accounts".to_owned(), accounts.iter().map(|account| seen(account, roots)).collect()),
             ("users".to_owned(), accounts.iter().filter(|account| !account.anonymous).map(|account| seen(account, roots)).collect()),
+            ("root".to_owned(), Value::from(accounts.first().map(|account| roots.join(&account.root).display().to_string()))),
             ("guest".to_owned(), Value::from(guest.map(|account| seen(account, roots)))),
             ("banner".to_owned(), Value::from(settings.banner.clone())),
             ("idle_timeout_s".to_owned(), Value::from(settings.idle_timeout.map(|time| time.as_secs_f64()))),
