@@ -392,4 +392,6 @@ fn write(place: &Path, mode: u32, bytes: &[u8]) -> io::Result<()> {
 }
 
 #[cfg(test)]
+mod servers;
+#[cfg(test)]
 mod tests;
