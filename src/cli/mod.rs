@@ -22,6 +22,7 @@ mod check;
 mod explain;
 mod fmt;
 mod list;
+mod profile;
 mod requirements;
 mod run;
 
@@ -43,6 +44,8 @@ enum Verb {
     Run(run::Arguments),
     /// Show or mend the list of a server's known failures.
     Baseline(baseline::Arguments),
+    /// Write a profile of a server to begin with, or say what is wrong with one.
+    Profile(profile::Arguments),
     /// Read scenario files and say all that is wrong with them.
     Check(check::Arguments),
     /// Write scenario files in their canonical form.
@@ -142,6 +145,7 @@ fn perform(verb: Verb, output: &mut Output) -> Exit {
     let result = match verb {
         Verb::Run(arguments) => run::run(&arguments, output),
         Verb::Baseline(arguments) => baseline::baseline(&arguments, output),
+        Verb::Profile(arguments) => profile::profile(&arguments, output),
         Verb::Check(arguments) => check::check(&arguments, output),
         Verb::Fmt(arguments) => fmt::fmt(&arguments, output),
         Verb::List(arguments) => list::list(&arguments, output),

@@ -166,3 +166,32 @@ fn a_reader_that_leaves_is_no_error() {
     assert_eq!(perform(cli.verb, &mut output), Exit::Expected);
     assert_eq!(err.text(), "");
 }
+
+#[test]
+fn a_new_profile_can_be_read_and_is_never_written_over_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mine.toml");
+    let path = path.to_str().unwrap();
+    let (code, out, _) = perform_words(&["profile", "new", path]);
+    assert_eq!((code, out.contains("ftpspec profile check")), (0, true), "{out}");
+    assert_eq!(std::fs::read_to_string(path).unwrap(), perform_words(&["profile", "new"]).1);
+    let (code, _, err) = perform_words(&["profile", "new", path]);
+    assert!(code == 2 && err.contains("exists"), "{err}");
+    // Its server is nowhere.
+    let (code, out, _) = perform_words(&["profile", "check", path, "--set", "bin=/nowhere/myftpd"]);
+    assert!(code == 5 && out.starts_with("mine\nwrong  mine is not there: `/nowhere/myftpd --version`"), "{out}");
+    let (code, _, err) = perform_words(&["profile", "check", path, "--set", "bim=/nowhere"]);
+    assert!(code == 2 && err.contains("did you mean \"bin\"?"), "{err}");
+}
+
+#[test]
+fn a_check_tells_what_is_wrong() {
+    let (code, out, _) = perform_words(&["profile", "check", "reference"]);
+    assert!(code == 0 && out.ends_with("ok     it stops, and leaves nothing\nnothing is wrong\n"), "{out}");
+    let (code, out, _) = perform_words(&["profile", "check", "reference", "--set", "broken=letter-dele"]);
+    assert_eq!(code, 1, "{out}");
+    let wrong: Vec<&str> = out.lines().filter(|line| line.starts_with("wrong")).collect();
+    assert_eq!(wrong, ["wrong  the letter d: DELE f.txt needs it"], "{out}");
+    let (code, out, _) = perform_words(&["profile", "check", "degenerate", "--set", "kind=yes"]);
+    assert_eq!(code, 1, "{out}");
+}

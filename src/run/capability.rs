@@ -60,7 +60,32 @@ fn need(text: &str) -> Need<'_> {
 }
 
 /// Verbs that must not be sent without what belongs to them: they would change something or wait for a data connection.
-const UNPROBED: [&str; 12] = ["STOU", "LIST", "NLST", "MLSD", "RETR", "STOR", "APPE", "QUIT", "REIN", "ABOR", "USER", "PASS"];
+const UNPROBED: [&str; 9] = ["STOU", "LIST", "RETR", "STOR", "QUIT", "REIN", "ABOR", "USER", "PASS"];
+
+/// Verbs of transfers that not every server knows. They are asked about what is not there, without a data connection, and in a
+/// session that is then left: whatever comes of that.
+const OF_TRANSFERS: [&str; 3] = ["NLST", "MLSD", "APPE"];
+
+/// A path that is nowhere, nor is its directory.
+const NOWHERE: &str = "no-such-directory/nothing";
+
+/// A line with this verb that is well formed and does nothing: a server by yacc answers a wrong argument as if it did not know
+/// the verb.
+fn harmless(verb: &str) -> String {
+    let argument = match verb {
+        "ALLO" => "0",
+        "EPRT" => "|1|127.0.0.1|50001|",
+        "MFMT" => "20200101000000 no-such-directory/nothing",
+        "MODE" => "S",
+        "OPTS" => "UTF8 ON",
+        "PORT" => "127,0,0,1,200,1",
+        "SITE CHMOD" => "644 no-such-directory/nothing",
+        "STRU" => "F",
+        "TYPE" => "I",
+        _ => NOWHERE,
+    };
+    format!("{verb} {argument}")
+}
 
 impl Capabilities {
     /// Asks a server what the needs of some cases come down to.
@@ -84,9 +109,9 @@ impl Capabilities {
                 Need::Verb(verb) => {
                     let first = verb.split(' ').next().unwrap_or(verb).to_ascii_uppercase();
                     if !found.claims(verb) && !UNPROBED.contains(&first.as_str()) {
-                        let reply = asker.ask(verb).await;
-                        // No reply at all is nothing that the case should be spared.
-                        found.verbs.insert((*verb).to_owned(), reply.is_none_or(|reply| !matches!(reply.code, Some(500 | 502))));
+                        let transfers = OF_TRANSFERS.contains(&first.as_str());
+                        let known = (!transfers && asker.knows(verb).await) || asker.knows(&harmless(verb)).await;
+                        found.verbs.insert((*verb).to_owned(), known);
                     }
                 }
                 Need::Fact(_) if found.facts.is_empty() => {
@@ -191,6 +216,14 @@ impl Asker<'_> {
             }
         }
         None
+    }
+
+    /// Whether a line is not answered as one that nobody knows. No reply at all is nothing that the case should be spared. The
+    /// next question is for a new session: this one may have begun something, or stumble over its own last words.
+    async fn knows(&mut self, line: &str) -> bool {
+        let reply = self.ask(line).await;
+        self.control = None;
+        reply.is_none_or(|reply| !matches!(reply.code, Some(500 | 502)))
     }
 
     async fn open(&mut self) -> Option<()> {

@@ -108,9 +108,10 @@ pub async fn run(
     let start = Instant::now();
     let mut summary = Summary::default();
     let cast = Cast::new(&plan.cases, options.seed);
+    let facilities = target.facilities();
     let mut info = TargetInfo { name: target.name().to_owned(), version: target.version(), banner: None, arguments };
     let started = tokio::select! {
-        started = Stand::start(Arc::clone(&target), crate::target::Settings::default(), cast.all()) => Some(started),
+        started = Stand::start(Arc::clone(&target), crate::target::Settings::default(), cast.shared(&facilities)) => Some(started),
         _ = interrupt.wait_for(|now| *now) => None,
     };
     let stand = match started {
@@ -127,7 +128,6 @@ pub async fn run(
             return summary;
         }
     };
-    let facilities = target.facilities();
     let needs: BTreeSet<&str> = plan.cases.iter().flat_map(|case| case.needs.iter().map(String::as_str)).collect();
     let (capabilities, ipv6) = match stand.ground(Vec::new()).await {
         Ok(ground) => {
@@ -199,7 +199,10 @@ impl Cast {
     }
 
     /// Those that the shared server must know.
-    fn all(&self) -> Vec<Account> {
+    fn shared(&self, facilities: &Facilities) -> Vec<Account> {
+        if !facilities.roots {
+            return vec![self.prober.clone()];
+        }
         self.cases.iter().flatten().flatten().filter(|account| !account.anonymous).chain([&self.prober]).cloned().collect()
     }
 }
@@ -320,7 +323,11 @@ impl Stage {
                 return Done { report: CaseReport::unplayed(index, case, Verdict::Unsupported, reason), left: Vec::new() };
             }
         };
-        if !stand::needs_own(&case) {
+        if !self.facilities.roots && case.roles.iter().any(|role| role.own_root) {
+            let reason = "this server has one root for all accounts".to_owned();
+            return Done { report: CaseReport::unplayed(index, case, Verdict::Unsupported, reason), left: Vec::new() };
+        }
+        if !stand::needs_own(&case, &self.facilities) {
             let stands: Vec<&Stand> = accounts.iter().map(|_| &*self.stand).collect();
             let report = self.on(&stands, index, case, accounts).await;
             return Done { report, left: Vec::new() };

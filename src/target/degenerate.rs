@@ -78,6 +78,7 @@ impl Target for Degenerate {
         Facilities {
             letters: Letters::ALL,
             accounts: true,
+            roots: true,
             disk: true,
             idle_timeout: true,
             passive_ports: true,

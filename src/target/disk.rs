@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use cap_std::fs::{Dir, MetadataExt, OpenOptions, Permissions};
-use rustix::fs::{AtFlags, Timespec, Timestamps, UTIME_OMIT, utimensat};
+use rustix::fs::{AtFlags, Gid, Timespec, Timestamps, UTIME_OMIT, Uid, chownat, utimensat};
 use tempfile::TempDir;
 
 use super::{Disk, LaidFile, LaidNode, Snapshot};
@@ -27,6 +27,8 @@ use crate::ftp::transcript::DiskState;
 pub(super) const BLOCK: usize = 256 * 1024;
 /// Permission bits, set-id and sticky included.
 pub(super) const MODE: u32 = 0o7777;
+/// The mode of a directory of ours that another user must pass: its names are for us alone.
+pub(super) const PASSABLE: u32 = 0o711;
 
 /// A temporary directory that holds the roots of all accounts; it goes when this is closed or dropped.
 #[derive(Debug)]
@@ -35,6 +37,8 @@ pub struct HostDisk {
     path: PathBuf,
     /// Taken by [`HostDisk::close`], which waits for those who work in the directory; they hold it for reading.
     owner: RwLock<Option<TempDir>>,
+    /// User and group of what is laid, where they are not ours.
+    given_to: Option<(Uid, Gid)>,
 }
 
 impl HostDisk {
@@ -46,7 +50,19 @@ impl HostDisk {
         let owner = tempfile::Builder::new().prefix("ftpspec-").tempdir()?;
         let path = owner.path().to_owned();
         let base = Dir::open_ambient_dir(&path, cap_std::ambient_authority())?;
-        Ok(Self { base, path, owner: RwLock::new(Some(owner)) })
+        Ok(Self { base, path, owner: RwLock::new(Some(owner)), given_to: None })
+    }
+
+    /// As [`HostDisk::new`], for a server whose sessions work as another user: all that is laid is given to that user and group,
+    /// and who knows the names of roots may enter them. Only root can do that.
+    ///
+    /// # Errors
+    /// Where the file system refuses.
+    pub fn given_to(uid: u32, gid: u32) -> io::Result<Self> {
+        let mut disk = Self::new()?;
+        fs::set_permissions(&disk.path, fs::Permissions::from_mode(PASSABLE))?;
+        disk.given_to = Some((Uid::from_raw(uid), Gid::from_raw(gid)));
+        Ok(disk)
     }
 
     /// The directory itself, absolute.
@@ -104,6 +120,9 @@ impl Disk for HostDisk {
         let dir = self.root(root)?;
         for file in files {
             place(&dir, file).map_err(|error| at(&file.path, &error))?;
+        }
+        if let Some((uid, gid)) = self.given_to {
+            give(&self.base, OsStr::new(root), uid, gid)?;
         }
         // The deepest first: laying a file changes its directory's time, and a mode may close a directory.
         let mut order: Vec<&LaidFile> = files.iter().collect();
@@ -213,6 +232,16 @@ fn write(file: &mut fs::File, content: &Content) -> io::Result<()> {
 fn skip(file: &mut fs::File, len: u64) -> io::Result<()> {
     let len = i64::try_from(len).map_err(|_| io::Error::new(ErrorKind::FileTooLarge, "a hole of more than 8 EiB"))?;
     file.seek(SeekFrom::Current(len)).map(drop)
+}
+
+/// Gives a file, or a directory and all below it, to a user and group.
+fn give(dir: &Dir, name: &OsStr, uid: Uid, gid: Gid) -> io::Result<()> {
+    chownat(dir, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)?;
+    if dir.symlink_metadata(name)?.is_dir() {
+        let below = dir.open_dir(name)?;
+        below.entries()?.try_for_each(|entry| give(&below, &entry?.file_name(), uid, gid))?;
+    }
+    Ok(())
 }
 
 /// Sets mode and time, once all is there.
@@ -441,6 +470,25 @@ mod tests {
             ]),
         );
         check(b"empty", Content::Chain(Vec::new()));
+    }
+
+    /// Only root can give a file away.
+    #[test]
+    fn what_is_laid_belongs_to_the_user_of_the_sessions() {
+        use std::os::unix::fs::MetadataExt as _;
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let disk = HostDisk::given_to(65_534, 65_533).unwrap();
+        let closed = LaidFile { mode: Some(0o500), mtime: Some(86_400), ..laid(b"d", LaidNode::Directory) };
+        disk.lay("r", &[file(b"d/e/f", Content::literal(*b"1")), closed, laid(b"out", LaidNode::Link(b"/".to_vec()))]).unwrap();
+        for path in ["r", "r/d", "r/d/e", "r/d/e/f", "r/out"] {
+            let metadata = fs::symlink_metadata(disk.path().join(path)).unwrap();
+            assert_eq!((metadata.uid(), metadata.gid()), (65_534, 65_533), "{path}");
+        }
+        assert_eq!(fs::metadata("/").unwrap().uid(), 0);
+        assert_eq!(disk.look("r", b"d", &[]).unwrap(), DiskState::Directory { mode: 0o500, mtime: 86_400 });
+        assert_eq!(fs::metadata(disk.path()).unwrap().mode() & MODE, PASSABLE);
     }
 
     #[test]

@@ -106,6 +106,7 @@ impl Hosted {
         let facilities = Facilities {
             letters: Letters::NONE,
             accounts: true,
+            roots: true,
             disk: true,
             idle_timeout: false,
             passive_ports: false,

@@ -101,6 +101,9 @@ pub struct Facilities {
     pub letters: Letters,
     /// Whether each account can have letters of its own, a root of its own.
     pub accounts: bool,
+    /// Whether one instance can serve more than one root. Where it cannot, each stage of a case has an instance of its own, whose
+    /// accounts share their root.
+    pub roots: bool,
     /// Whether the harness sees the files.
     pub disk: bool,
     /// [`Settings::idle_timeout`] can be set.

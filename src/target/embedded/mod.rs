@@ -77,6 +77,7 @@ impl Target for Embedded {
         Facilities {
             letters: Letters::ALL.minus(Letters::NONE.with(Letter::ChangeTime)),
             accounts: true,
+            roots: true,
             disk: true,
             idle_timeout: true,
             passive_ports: true,

@@ -56,8 +56,12 @@ pub(super) struct Program {
     /// What to do where it is not installed.
     pub(super) install: Option<Template>,
     /// How its port is known.
-    #[serde(rename = "port")]
-    pub(super) _port: Port,
+    pub(super) port: Port,
+    /// The number of the user and group as which its sessions work; where we are root, files that are laid are theirs.
+    pub(super) user: Option<u32>,
+    /// It must be started by root.
+    #[serde(default)]
+    pub(super) root: bool,
     /// How long it may take until it greets.
     #[serde(default = "ready", deserialize_with = "duration")]
     pub(super) ready: Duration,
@@ -70,6 +74,9 @@ pub(super) enum Port {
     /// The program picks free ports and says them in lines of its standard output, once it listens: perhaps `port6 4712` for
     /// ::1, and at last `port 4711` for 127.0.0.1.
     Told,
+    /// The program is given the number of a free port as `{{ port }}`, listens there on 127.0.0.1 and perhaps on ::1, and ends where
+    /// it cannot; then another port is tried.
+    Given,
 }
 
 /// `[stop]`
@@ -106,8 +113,10 @@ pub(super) struct Can {
     /// Letters whose lack it can enforce.
     #[serde(deserialize_with = "letters")]
     pub(super) letters: Letters,
-    /// Each account has letters and a root of its own.
+    /// Each account has letters and a root of its own, but for [`Can::one_root`].
     pub(super) accounts: bool,
+    /// It serves one root for all, `{{ root }}`: there is an instance for each case.
+    pub(super) one_root: bool,
     pub(super) idle_timeout: bool,
     pub(super) passive_ports: bool,
     pub(super) banner: bool,
@@ -123,6 +132,7 @@ impl Default for Can {
         Self {
             letters: Letters::NONE,
             accounts: false,
+            one_root: false,
             idle_timeout: false,
             passive_ports: false,
             banner: false,
@@ -144,12 +154,22 @@ pub(super) enum Eol {
 #[derive(Debug, Clone, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Laid {
-    /// Below the state directory.
-    pub(super) path: Spanned<String>,
+    /// Below the state directory; filled in where there is one for each account.
+    pub(super) path: Template,
     /// Its text, filled in.
     pub(super) template: Option<Template>,
     /// A file beside the profile that is taken as it is.
     pub(super) copy: Option<Spanned<String>>,
+    /// There is one for each account that is not anonymous; path and text see it as `account`.
+    #[serde(default)]
+    pub(super) each_account: bool,
+    /// Its permission bits, octal; without them only its owner may read it.
+    #[serde(default = "private", deserialize_with = "mode")]
+    pub(super) mode: u32,
+}
+
+const fn private() -> u32 {
+    0o600
 }
 
 /// How long a server may take until it greets, where its profile does not say.
@@ -162,6 +182,12 @@ fn duration<'de, D: Deserializer<'de>>(value: D) -> Result<Duration, D::Error> {
     let number = |suffix| text.strip_suffix(suffix).and_then(|number: &str| number.parse().ok());
     let found = number("ms").map(Duration::from_millis).or_else(|| number("s").map(Duration::from_secs));
     found.ok_or_else(|| D::Error::custom(format!("{text:?} is no duration like 500ms or 5s")))
+}
+
+fn mode<'de, D: Deserializer<'de>>(value: D) -> Result<u32, D::Error> {
+    let text = String::deserialize(value)?;
+    let bits = u32::from_str_radix(&text, 8).ok().filter(|bits| *bits <= 0o777);
+    bits.ok_or_else(|| D::Error::custom(format!("{text:?} is no mode like 644")))
 }
 
 fn letters<'de, D: Deserializer<'de>>(value: D) -> Result<Letters, D::Error> {
@@ -179,8 +205,7 @@ pub(super) fn read(text: &str) -> Result<File, Diagnostic> {
         return Err(at(&file.program.run, "there is nothing to run").expected("a command and its arguments"));
     }
     for laid in &file.file {
-        let path = Path::new(laid.path.get_ref());
-        if laid.path.get_ref().is_empty() || !path.components().all(|part| matches!(part, Component::Normal(_))) {
+        if !is_below(laid.path.get_ref()) {
             return Err(at(&laid.path, "this path leaves the state directory").expected("a path below it"));
         }
         if laid.template.is_some() == laid.copy.is_some() {
@@ -188,6 +213,11 @@ pub(super) fn read(text: &str) -> Result<File, Diagnostic> {
         }
     }
     Ok(file)
+}
+
+/// Whether a path stays below the directory that it is for.
+pub(super) fn is_below(path: &str) -> bool {
+    !path.is_empty() && Path::new(path).components().all(|part| matches!(part, Component::Normal(_)))
 }
 
 /// An error at a value.
@@ -255,7 +285,7 @@ mod tests {
          --> x.toml:4:8
           |
         4 | port = "tld"
-          |        ^^^^^ expected told
+          |        ^^^^^ expected one of told, given
           |
           = help: did you mean `told`?
         "#);
@@ -263,6 +293,7 @@ mod tests {
             ("[can]\nletters = \"elx\"", "'x' is none of the letters"),
             ("[stop]\ngrace = \"5\"", "\"5\" is no duration like"),
             ("[stop]\ngrace = 5", "x.toml:6:9"),
+            ("[[file]]\npath = \"x\"\ncopy = \"a\"\nmode = \"648\"", "\"648\" is no mode like 644"),
             ("[[file]]\npath = \"../x\"\ntemplate = \"\"", "leaves the state directory"),
             ("[[file]]\npath = \"x\"", "what is in this file?"),
             ("[[file]]\npath = \"x\"\ncopy = \"a\"\ntemplate = \"\"", "what is in this file?"),

@@ -4,13 +4,16 @@
 //! saying in words what to do where that fails. Nothing here knows a certain server: those are files in `profiles/`.
 
 mod file;
+mod port;
 mod process;
 mod running;
 mod template;
 
 use std::collections::BTreeMap;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::fs::Permissions;
+use std::io::{self, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -18,11 +21,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tempfile::TempDir;
 
-use self::file::{Eol, File, Template};
+use self::file::{Eol, File, Port, Template};
+use self::port::Reserved;
 use self::process::Process;
 use self::running::Running;
 use self::template::{Context, RESERVED};
-use super::disk::HostDisk;
+use super::disk::{HostDisk, PASSABLE};
 use super::log::Log;
 use super::{Account, Facilities, Instance, Secret, Settings, StartError, Target, distinct, known_keys};
 use crate::ftp::letter::Letters;
@@ -36,6 +40,8 @@ struct BuiltIn;
 
 /// How long a command that asks for a version, or whether a program is there, may take.
 const ASKED: Duration = Duration::from_secs(20);
+/// Ports that a server is given one after the other, where somebody else was faster.
+const PORTS: usize = 5;
 /// Lines of a server's log that are shown where it did not start.
 const SHOWN: usize = 20;
 
@@ -72,12 +78,21 @@ enum Body {
     Filled(Template),
 }
 
+/// A file in the state directory.
+#[derive(Debug, Clone)]
+struct LaidBody {
+    path: Template,
+    each_account: bool,
+    mode: u32,
+    body: Body,
+}
+
 /// A kind of server that a profile tells of.
 #[derive(Debug)]
 pub struct Profile {
     source: Arc<Source>,
     file: File,
-    files: Vec<(PathBuf, Body)>,
+    files: Vec<LaidBody>,
     set: BTreeMap<String, String>,
     version: OnceLock<Option<String>>,
 }
@@ -105,7 +120,7 @@ impl Profile {
                 }
                 (None, None) => continue,
             };
-            files.push((PathBuf::from(laid.path.get_ref()), body));
+            files.push(LaidBody { path: laid.path.clone(), each_account: laid.each_account, mode: laid.mode, body });
         }
         let profile = Self { source: Arc::clone(&source), file, files, set, version: OnceLock::new() };
         profile.try_out().map_err(wrong)?;
@@ -121,20 +136,39 @@ impl Profile {
             anonymous: true,
             root: "root".to_owned(),
         };
+        let named = Account { name: "alice".to_owned(), anonymous: false, ..account.clone() };
         let all =
             Settings { idle_timeout: Some(Duration::from_secs(1)), passive_ports: Some(40_000..=40_001), banner: Some("ready".to_owned()) };
         let program = &self.file.program;
-        for (accounts, settings) in [(&[account][..], all), (&[][..], Settings::default())] {
-            let context = self.context().with(Path::new("/state"), Path::new("/roots"), accounts, &settings);
-            let bodies = self.files.iter().filter_map(|(_, body)| if let Body::Filled(template) = body { Some(template) } else { None });
-            for template in program.run.get_ref().iter().chain(program.environment.values()).chain(bodies) {
+        for (accounts, settings) in [(&[account, named][..], all), (&[][..], Settings::default())] {
+            let context = self.context().with(Path::new("/state"), Path::new("/roots"), accounts, &settings).owned(self.user());
+            let context = context.on((program.port == Port::Given).then_some(40_002));
+            for template in program.run.get_ref().iter().chain(program.environment.values()) {
                 context.fill(template, &self.source)?;
+            }
+            for laid in &self.files {
+                let Some(context) = laid.seen_by(&context, accounts, Path::new("/roots")).into_iter().next() else { continue };
+                if laid.each_account {
+                    context.fill(&laid.path, &self.source)?;
+                }
+                if let Body::Filled(template) = &laid.body {
+                    context.fill(template, &self.source)?;
+                }
             }
         }
         for template in program.check.iter().chain(&program.version).chain(&program.install) {
             self.context().fill(template, &self.source)?;
         }
         Ok(())
+    }
+
+    /// The user and group as which sessions work: the profile's, where we can give files away, else we.
+    fn user(&self) -> (u32, u32) {
+        let ours = (rustix::process::geteuid(), rustix::process::getegid());
+        match self.file.program.user {
+            Some(user) if ours.0.is_root() => (user, user),
+            Some(_) | None => (ours.0.as_raw(), ours.1.as_raw()),
+        }
     }
 
     fn context(&self) -> Context {
@@ -160,22 +194,29 @@ impl Profile {
     }
 
     /// Writes the files of the state directory.
-    fn lay(&self, context: &Context, state: &Path) -> Result<(), StartError> {
-        for (path, body) in &self.files {
-            let bytes = match body {
-                Body::Copy(bytes) => bytes.clone(),
-                Body::Filled(template) => self.fill(context, template)?.into_bytes(),
-            };
-            let place = state.join(path);
-            let written = place.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&place, bytes));
-            written.map_err(|source| StartError::Io { what: format!("the file {} of {}", path.display(), self.file.name), source })?;
+    fn lay(&self, context: &Context, state: &Path, accounts: &[Account], roots: &Path) -> Result<(), StartError> {
+        for laid in &self.files {
+            for context in laid.seen_by(context, accounts, roots) {
+                let path = if laid.each_account { self.fill(&context, &laid.path)? } else { laid.path.get_ref().clone() };
+                if !file::is_below(&path) {
+                    let diagnostic = Box::new(file::at(&laid.path, format!("{path:?} leaves the state directory")));
+                    return Err(StartError::Profile { text: Arc::clone(&self.source), diagnostic });
+                }
+                let bytes = match &laid.body {
+                    Body::Copy(bytes) => bytes.clone(),
+                    Body::Filled(template) => self.fill(&context, template)?.into_bytes(),
+                };
+                let place = state.join(&path);
+                let written = place.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| write(&place, laid.mode, &bytes));
+                written.map_err(|source| StartError::Io { what: format!("the file {path} of {}", self.file.name), source })?;
+            }
         }
         Ok(())
     }
 
     /// Whether the program is missing, asked by its `check`; in words, and what to do.
     async fn missing(&self) -> Option<String> {
-        let command = self.command(&self.context(), &self.file.program.check).ok().flatten()?;
+        let command = self.question(&self.file.program.check)?;
         let asked = tokio::task::spawn_blocking(move || process::ask(command, ASKED)).await.ok()?;
         let why = match asked {
             Ok(output) if output.status.success() => return None,
@@ -186,6 +227,15 @@ impl Profile {
         let install = self.file.program.install.as_ref().and_then(|template| self.context().fill(template, &self.source).ok());
         let install = install.map_or_else(String::new, |install| format!("; install it: {install}"));
         Some(format!("{} is not there: `{told}`: {why}{install}", self.file.name))
+    }
+
+    /// A command that asks about the program, without a server: of the environment it has what can be said without one.
+    fn question(&self, templates: &[Template]) -> Option<Command> {
+        let context = self.context();
+        let mut command = self.command(&context, templates).ok().flatten()?;
+        let environment = self.file.program.environment.iter();
+        command.envs(environment.filter_map(|(name, template)| Some((name, context.fill(template, &self.source).ok()?))));
+        Some(command)
     }
 
     fn command_line(&self, templates: &[Template]) -> String {
@@ -214,7 +264,7 @@ impl Target for Profile {
     /// The first line that its `version` command writes; asked once, which may take a moment.
     fn version(&self) -> Option<String> {
         let asked = self.version.get_or_init(|| {
-            let command = self.command(&self.context(), &self.file.program.version).ok().flatten()?;
+            let command = self.question(&self.file.program.version)?;
             let output = process::ask(command, ASKED).ok().filter(|output| output.status.success())?;
             String::from_utf8_lossy(&output.stdout).lines().next().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty())
         });
@@ -226,6 +276,7 @@ impl Target for Profile {
         Facilities {
             letters: can.letters,
             accounts: can.accounts,
+            roots: !can.one_root,
             disk: true,
             idle_timeout: can.idle_timeout,
             passive_ports: can.passive_ports,
@@ -240,38 +291,107 @@ impl Target for Profile {
 
     async fn start(&self, settings: &Settings, accounts: &[Account]) -> Result<Box<dyn Instance>, StartError> {
         distinct(accounts)?;
+        if self.file.program.root && !rustix::process::geteuid().is_root() {
+            let name = &self.file.name;
+            return Err(StartError::Server(format!("{name} must be started by root: it changes to its users, or to a root directory")));
+        }
+        for tried in 1.. {
+            match self.attempt(settings, accounts, tried).await? {
+                Attempt::Running(running) => return Ok(running),
+                Attempt::Collision(why) if tried == PORTS => return Err(StartError::Server(why)),
+                Attempt::Collision(_) => {}
+            }
+        }
+        unreachable!("the last attempt returns")
+    }
+}
+
+impl LaidBody {
+    /// What its templates see: for each account, or once.
+    fn seen_by(&self, context: &Context, accounts: &[Account], roots: &Path) -> Vec<Context> {
+        if !self.each_account {
+            return vec![context.clone()];
+        }
+        accounts.iter().filter(|account| !account.anonymous).map(|account| context.clone().of(account, roots)).collect()
+    }
+}
+
+/// What came of an attempt to start.
+enum Attempt {
+    Running(Box<Running>),
+    /// The port was somebody else's.
+    Collision(String),
+}
+
+impl Profile {
+    /// Starts it once, with fresh directories.
+    async fn attempt(&self, settings: &Settings, accounts: &[Account], tried: usize) -> Result<Attempt, StartError> {
         let io = |what: &str| {
             let what = what.to_owned();
             move |source: io::Error| StartError::Io { what, source }
         };
-        let disk = HostDisk::new().map_err(io("the directory for the roots"))?;
-        let state = TempDir::with_prefix("ftpspec-").map_err(io("the directory for the server's state"))?;
-        let context = self.context().with(state.path(), disk.path(), accounts, settings);
-        self.lay(&context, state.path())?;
         let program = &self.file.program;
-        let Some(mut command) = self.command(&context, program.run.get_ref())? else {
+        let (uid, gid) = self.user();
+        let another = program.user.is_some() && uid != rustix::process::geteuid().as_raw();
+        let disk = if another { HostDisk::given_to(uid, gid) } else { HostDisk::new() }.map_err(io("the directory for the roots"))?;
+        let state = TempDir::with_prefix("ftpspec-").map_err(io("the directory for the server's state"))?;
+        if another {
+            std::fs::set_permissions(state.path(), Permissions::from_mode(PASSABLE)).map_err(io("the directory for the server's state"))?;
+        }
+        let reserved = match program.port {
+            Port::Told => None,
+            Port::Given => Some(Reserved::new().map_err(io("a free port"))?),
+        };
+        let port = reserved.as_ref().map(|reserved| reserved.port);
+        // A server that does not set SO_REUSEADDR collides with the reservation itself.
+        let reserved = reserved.filter(|_| tried % 2 == 1);
+        let context = self.context().with(state.path(), disk.path(), accounts, settings).owned((uid, gid)).on(port);
+        self.lay(&context, state.path(), accounts, disk.path())?;
+        let log = Log::new(accounts.iter().map(|account| account.password.clone()).collect());
+        let mut process = self.spawn(&context, state.path(), &log).await?;
+        match running::ready(&mut process, port, program.ready).await {
+            Ok((v4, v6)) => {
+                Ok(Attempt::Running(Box::new(Running { stop: self.file.stop.clone(), v4, v6, process, log, disk: Arc::new(disk), state })))
+            }
+            Err(why) => {
+                process.stop(file::Signal::Kill, Duration::ZERO).await;
+                let collided =
+                    port.is_some_and(|port| log.text().to_ascii_lowercase().contains("address already in use") || port::is_taken(port));
+                drop(reserved);
+                let error = self.not_started(why, &log).await;
+                if collided { Ok(Attempt::Collision(error.to_string())) } else { Err(error) }
+            }
+        }
+    }
+
+    /// Starts the program in its state directory.
+    async fn spawn(&self, context: &Context, state: &Path, log: &Log) -> Result<Process, StartError> {
+        let program = &self.file.program;
+        let Some(mut command) = self.command(context, program.run.get_ref())? else {
             return Err(StartError::Setting(format!("{} has nothing to run", self.file.name)));
         };
         command.env("TZ", ZONE);
         for (name, template) in &program.environment {
-            command.env(name, self.fill(&context, template)?);
+            command.env(name, self.fill(context, template)?);
         }
-        command.current_dir(state.path());
+        command.current_dir(state);
         let shown = command.get_program().display().to_string();
-        let log = Log::new(accounts.iter().map(|account| account.password.clone()).collect());
-        let mut process = match Process::spawn(command, &log) {
-            Ok(process) => process,
-            Err(error) => return Err(self.not_started(format!("{shown}: {error}"), &log).await),
-        };
-        match running::ready(&mut process, program.ready).await {
-            Ok((v4, v6)) => Ok(Box::new(Running { stop: self.file.stop.clone(), v4, v6, process, log, disk: Arc::new(disk), state })),
-            Err(why) => {
-                process.stop(file::Signal::Kill, Duration::ZERO).await;
-                Err(self.not_started(why, &log).await)
-            }
+        match Process::spawn(command, log) {
+            Ok(process) => Ok(process),
+            Err(error) => Err(self.not_started(format!("{shown}: {error}"), log).await),
         }
     }
 }
 
+/// Writes a file of the state directory.
+fn write(place: &Path, mode: u32, bytes: &[u8]) -> io::Result<()> {
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(place)?;
+    // Whatever the umask takes away.
+    file.set_permissions(Permissions::from_mode(mode))?;
+    file.write_all(bytes)
+}
+
+#[cfg(test)]
+mod servers;
 #[cfg(test)]
 mod tests;

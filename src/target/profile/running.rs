@@ -15,6 +15,9 @@ use crate::target::log::Log;
 use crate::target::{Disk, Instance};
 use crate::wire::control::{Connect, ControlConnection, Received};
 
+/// How often is asked whether a server listens that was given its port: nothing tells when it does.
+const AGAIN: Duration = Duration::from_millis(5);
+
 /// How long a server that is ready may take for the goodbye to the connection that asked.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -65,20 +68,30 @@ impl Instance for Running {
     }
 }
 
-/// Waits until a server has said its ports and greets; tells where it listens, on 127.0.0.1 and perhaps on ::1.
+/// Waits until a server greets, on the port that it was given or else on the one that it says; tells where it listens, on
+/// 127.0.0.1 and perhaps on ::1.
 ///
 /// # Errors
 /// In words, why it is not ready: it ended, said nothing, or greets with something else than 220.
-pub(super) async fn ready(process: &mut Process, deadline: Duration) -> Result<(SocketAddr, Option<SocketAddr>), String> {
+pub(super) async fn ready(
+    process: &mut Process,
+    given: Option<u16>,
+    deadline: Duration,
+) -> Result<(SocketAddr, Option<SocketAddr>), String> {
     let end = Instant::now() + deadline;
     let mut over = process.over();
     let greeted = tokio::select! {
         // What it said counts before that it ended.
         biased;
         ready = async {
+            if let Some(port) = given {
+                return listening(port, deadline).await;
+            }
             let (v4, v6) = timeout_at(end, told(process)).await.map_err(|_| format!("it did not say its port within {deadline:?}"))??;
-            greeted(v4, end).await?;
-            Ok((v4, v6))
+            match greeted(v4, end).await? {
+                None => Ok((v4, v6)),
+                Some(reason) => Err(format!("it said that it listens on {v4}, but: {reason}")),
+            }
         } => ready,
         _ = over.wait_for(Option::is_some) => Err(String::new()),
     };
@@ -107,12 +120,28 @@ async fn told(process: &mut Process) -> Result<(SocketAddr, Option<SocketAddr>),
     Err("it closed its output and did not say its port".to_owned())
 }
 
-/// Waits for a greeting, and says goodbye.
-async fn greeted(address: SocketAddr, end: Instant) -> Result<(), String> {
+/// Calls a server at the port that it was given until it greets there.
+async fn listening(port: u16, deadline: Duration) -> Result<(SocketAddr, Option<SocketAddr>), String> {
+    let end = Instant::now() + deadline;
+    let v4 = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    while let Some(reason) = greeted(v4, end).await? {
+        if Instant::now() + AGAIN > end {
+            return Err(format!("it was given port {port}, and within {deadline:?} does not listen there: {reason}"));
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+    let v6 = SocketAddr::from((Ipv6Addr::LOCALHOST, port));
+    // Where it listens on one address only, that is its choice.
+    let both = greeted(v6, end).await.is_ok_and(|unreached| unreached.is_none());
+    Ok((v4, both.then_some(v6)))
+}
+
+/// Waits for a greeting, and says goodbye; gives the reason where nobody could be reached.
+async fn greeted(address: SocketAddr, end: Instant) -> Result<Option<String>, String> {
     let left = || end.saturating_duration_since(Instant::now());
     let mut control = match ControlConnection::connect(address, left()).await {
         Ok(Connect::Open(control)) => control,
-        Ok(Connect::Failed { reason }) => return Err(format!("it said that it listens on {address}, but: {reason}")),
+        Ok(Connect::Failed { reason }) => return Ok(Some(reason)),
         Err(error) => return Err(error.to_string()),
     };
     let waited = left();
@@ -121,7 +150,7 @@ async fn greeted(address: SocketAddr, end: Instant) -> Result<(), String> {
             control.send(b"QUIT\r\n", GOODBYE).await;
             // Whatever it says to that: the session should be over before the first case.
             control.read_reply(GOODBYE).await;
-            Ok(())
+            Ok(None)
         }
         Received::Reply(reply) => Err(format!("it greets with \"{}\" instead of a 220", reply.raw.trim_ascii_end().escape_ascii())),
         Received::Silence { .. } => Err(format!("it listens on {address}, but does not greet within {waited:.1?}")),

@@ -15,9 +15,13 @@ fn own(text: &str, settings: &[(&str, &str)]) -> Result<Profile, StartError> {
 
 /// A profile whose program is a script for the shell.
 fn script(script: &str) -> Profile {
+    script_of(script, "told")
+}
+
+fn script_of(script: &str, port: &str) -> Profile {
     let quoted = serde_json::to_string(script).unwrap();
     let text = format!(
-        "name = \"mine\"\n[program]\nrun = [\"/bin/sh\", \"-c\", {quoted}]\nport = \"told\"\nready = \"10s\"\n[stop]\ngrace = \"100ms\"\n"
+        "name = \"mine\"\n[program]\nrun = [\"/bin/sh\", \"-c\", {quoted}]\nport = \"{port}\"\nready = \"10s\"\n[stop]\ngrace = \"100ms\"\n"
     );
     own(&text, &[]).unwrap()
 }
@@ -81,7 +85,7 @@ fn a_profile_of_ones_own_finds_the_files_beside_it() {
     std::fs::write(folder.path().join("beside"), "text").unwrap();
     let profile = read().unwrap().unwrap();
     let state = tempfile::tempdir().unwrap();
-    profile.lay(&profile.context(), state.path()).unwrap();
+    profile.lay(&profile.context(), state.path(), &[], state.path()).unwrap();
     assert_eq!(std::fs::read(state.path().join("a/b")).unwrap(), b"text");
 }
 
@@ -231,4 +235,111 @@ async fn pyftpdlib_stops_without_a_trace() {
     let log = instance.log();
     assert!(log.contains("USER 'alice' logged in") && !log.contains("sesame"), "{log}");
     in_time(stop_leaves_nothing(None, instance)).await;
+}
+
+/// A profile whose script is given its port and notes it; where `fails`, it then ends as one whose port is somebody else's.
+fn given(notes: &Path, fails: &str) -> Profile {
+    let script = format!("echo {{{{ port }}}} >> {0}; {fails}; exec sleep 1000", notes.display());
+    let mut profile = script_of(&script, "given");
+    profile.file.program.ready = Duration::from_secs(10);
+    profile
+}
+
+/// The ports that were noted.
+fn noted(notes: &Path) -> Vec<u16> {
+    std::fs::read_to_string(notes).unwrap_or_default().lines().map(|line| line.parse().unwrap()).collect()
+}
+
+/// Greets on the `nth` port that is noted.
+fn greet_on(notes: &Path, nth: usize) {
+    let notes = notes.to_owned();
+    std::thread::spawn(move || {
+        let port = loop {
+            match noted(&notes).get(nth) {
+                Some(port) => break *port,
+                None => std::thread::yield_now(),
+            }
+        };
+        let open: Vec<_> = TcpListener::bind(("127.0.0.1", port))
+            .unwrap()
+            .incoming()
+            .map_while(Result::ok)
+            .map(|mut stream| {
+                stream.write_all(b"220 ready\r\n").unwrap();
+                stream
+            })
+            .collect();
+        drop(open);
+    });
+}
+
+#[tokio::test]
+async fn a_server_is_given_a_free_port() {
+    let folder = tempfile::tempdir().unwrap();
+    let notes = folder.path().join("ports");
+    greet_on(&notes, 0);
+    let instance = in_time(given(&notes, "true").start(&Settings::default(), &[])).await.unwrap();
+    assert_eq!((vec![instance.address().port()], instance.address_v6()), (noted(&notes), None));
+    stop(instance).await;
+}
+
+#[tokio::test]
+async fn a_collision_is_noticed_and_another_port_is_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let notes = folder.path().join("ports");
+    let taken = format!("if test $(wc -l < {}) = 1; then echo 'bind: Address already in use' >&2; exit 1; fi", notes.display());
+    greet_on(&notes, 1);
+    let instance = in_time(given(&notes, &taken).start(&Settings::default(), &[])).await.unwrap();
+    let ports = noted(&notes);
+    assert_eq!((ports.len(), ports[1]), (2, instance.address().port()));
+    assert_ne!(ports[0], ports[1]);
+    stop(instance).await;
+}
+
+#[tokio::test]
+async fn ports_that_are_always_taken_are_given_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let notes = folder.path().join("ports");
+    let told = refused(&given(&notes, "echo 'Address already in use' >&2; exit 1")).await;
+    assert!(told.contains("mine did not start: it exited with code 1\n  Address already in use"), "{told}");
+    assert_eq!(noted(&notes).len(), PORTS);
+    // What else goes wrong is told at once.
+    let told = refused(&given(&notes, "echo 'no licence' >&2; exit 1")).await;
+    assert!(told.contains("no licence"), "{told}");
+    assert_eq!(noted(&notes).len(), PORTS + 1);
+}
+
+#[tokio::test]
+async fn one_that_does_not_listen_where_it_should_is_given_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut profile = given(&folder.path().join("ports"), "true");
+    profile.file.program.ready = Duration::from_millis(100);
+    let told = refused(&profile).await;
+    assert!(told.contains("mine did not start: it was given port ") && told.contains("within 100ms does not listen there"), "{told}");
+}
+
+#[test]
+fn files_are_laid_for_each_account_with_their_modes() {
+    let text = "name = \"mine\"\n[program]\nrun = [\"x\"]\nport = \"told\"\n[[file]]\npath = \"users/{{ account.name }}\"\neach_account = true\n\
+        mode = \"644\"\ntemplate = \"{{ account.root }} {{ account.letters }} {{ uid }}\"\n[[file]]\npath = \"all\"\n\
+        template = \"{{ users | length }} {% if guest is not none %}{{ guest.name }}{% endif %}\"\n";
+    let state = tempfile::tempdir().unwrap();
+    let guest = Account { anonymous: true, ..account("anonymous", Letters::NONE) };
+    let accounts = [account("alice", Letters::ALL), guest, account("bob", Letters::parse("elr").unwrap())];
+    let lay = |text: &str| {
+        let profile = own(text, &[]).unwrap();
+        let context = profile.context().with(state.path(), Path::new("/roots"), &accounts, &Settings::default()).owned((7, 8));
+        profile.lay(&context, state.path(), &accounts, Path::new("/roots"))
+    };
+    lay(text).unwrap();
+    let read = |path: &str| std::fs::read_to_string(state.path().join(path)).unwrap();
+    assert_eq!(
+        (read("users/alice"), read("users/bob"), read("all")),
+        ("/roots/alice elradfmwMT 7".into(), "/roots/bob elr 7".into(), "2 anonymous".into())
+    );
+    assert_eq!(std::fs::read_dir(state.path().join("users")).unwrap().count(), 2);
+    let mode = |path: &str| std::fs::metadata(state.path().join(path)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("users/bob"), mode("all")), (0o644, 0o600));
+    let told = lay(&text.replace("users/{{ account.name }}", "{{ '../' ~ account.name }}")).unwrap_err().to_string();
+    assert!(told.contains("own.toml:6:8") && told.contains("leaves the state directory"), "{told}");
 }

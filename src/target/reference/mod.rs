@@ -62,6 +62,7 @@ impl Target for Reference {
         Facilities {
             letters: Letters::ALL,
             accounts: true,
+            roots: true,
             disk: true,
             idle_timeout: true,
             passive_ports: true,
