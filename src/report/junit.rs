@@ -65,7 +65,7 @@ impl JunitReport {
                 let facet = report.outcome.gravest().map_or_else(String::new, |finding| format!(".{}", finding.facet));
                 status.set_type(format!("{}{facet}", report.outcome.verdict)).set_message(legal(&plain::headline(report)));
                 lines.extend([String::new()].into_iter().chain(plain::transcript(report)));
-                lines.extend([String::new(), plain::again(&report.case.id, &self.planned.target.arguments)]);
+                lines.extend([String::new(), plain::again(&report.case, &self.planned.target.arguments)]);
                 status.set_description(legal(&lines.join("\n")));
             }
         }

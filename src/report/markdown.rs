@@ -95,7 +95,7 @@ impl MarkdownReport {
         }
         let transcript = plain::transcript(report);
         if !transcript.is_empty() {
-            let again = plain::again(&report.case.id, &self.planned.target.arguments);
+            let again = plain::again(&report.case, &self.planned.target.arguments);
             let fence = fenced(&transcript);
             let _ = write!(text, "\n<details><summary>transcript</summary>\n\n{fence}\n{}\n\n</details>\n", code(&again));
         }

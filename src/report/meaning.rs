@@ -50,9 +50,12 @@ fn told(name: &str, tally: &Tally, strict: bool) -> (Verdict, String) {
         (Verdict::Deviation, format!("{name} breaks no binding requirement, and deviates in {}.", cases(new(Verdict::Deviation))))
     } else if tally.known(Verdict::Fail) + tally.known(Verdict::Inconclusive) != 0 {
         (Verdict::Pass, format!("{name} fails only where that is known."))
-    } else if count(Verdict::Unsupported) != 0 {
-        (Verdict::Pass, format!("{name} does all that was demanded, as far as it could be asked."))
     } else {
-        (Verdict::Pass, format!("{name} does all that was demanded."))
+        let asked = if count(Verdict::Unsupported) == 0 { "" } else { ", as far as it could be asked" };
+        let deviates = match count(Verdict::Deviation) {
+            0 => String::new(),
+            deviations => format!(", and deviates in {}", cases(deviations)),
+        };
+        (Verdict::Pass, format!("{name} does all that was demanded{asked}{deviates}."))
     }
 }

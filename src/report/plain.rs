@@ -5,6 +5,7 @@ use crate::judge::baseline::{Comparison, Remark};
 use crate::judge::verdict::{Finding, Verdict};
 use crate::requirement::Catalogue;
 use crate::run::event::{CaseReport, Summary, TargetInfo};
+use crate::scenario::model::Case;
 
 /// Columns of a transcript.
 const WIDTH: usize = 120;
@@ -73,10 +74,21 @@ pub(super) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// The command that plays a case again.
-pub(super) fn again(id: &str, arguments: &str) -> String {
-    let id = format!("'{}'", id.replace('\'', "'\\''"));
-    ["ftpspec run", &id, arguments].join(" ").trim_end().to_owned()
+/// The command that plays a case again: by its id, or by its file where that is no part of the suite.
+pub(super) fn again(case: &Case, arguments: &str) -> String {
+    let quoted = |word: &str| format!("'{}'", word.replace('\'', "'\\''"));
+    let file = &case.source.name;
+    let of_the_suite = file.starts_with("scenarios/");
+    let row = case.id.contains('#');
+    let mut words = vec!["ftpspec run".to_owned()];
+    if !of_the_suite {
+        words.push(quoted(file));
+    }
+    if of_the_suite || row {
+        words.push(quoted(&case.id));
+    }
+    words.push(arguments.to_owned());
+    words.join(" ").trim_end().to_owned()
 }
 
 /// Target and version.

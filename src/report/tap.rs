@@ -62,7 +62,7 @@ impl TapReport {
         self.list("findings", &plain::findings(report));
         if standing.is_unexpected() {
             self.list("transcript", &plain::transcript(report));
-            self.line(&format!("  again: {}", quoted(&plain::again(&report.case.id, &self.planned.target.arguments))));
+            self.line(&format!("  again: {}", quoted(&plain::again(&report.case, &self.planned.target.arguments))));
         }
         self.line("  ...");
     }

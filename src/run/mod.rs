@@ -7,14 +7,17 @@ pub mod baseline;
 pub mod capability;
 pub mod event;
 pub mod plan;
+mod pool;
 pub mod select;
 mod stand;
 pub mod suite;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::FutureExt as _;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -28,6 +31,7 @@ use crate::target::{Account, Facilities, Target};
 use capability::Capabilities;
 use event::{CaseReport, Event, Summary, TargetInfo};
 use plan::Plan;
+use pool::Pool;
 use stand::Stand;
 
 /// How a run is done.
@@ -110,12 +114,17 @@ pub async fn run(
     let cast = Cast::new(&plan.cases, options.seed);
     let facilities = target.facilities();
     let mut info = TargetInfo { name: target.name().to_owned(), version: target.version(), banner: None, arguments };
+    // A server that mixes up its sessions is played by a few cases at once, and there are several of it.
+    let at_once = facilities.at_once.unwrap_or(usize::MAX).min(options.jobs.max(1));
+    let servers = (options.jobs / at_once).clamp(1, pool::SERVERS);
+    let options = Options { jobs: options.jobs.clamp(1, servers * at_once), ..options };
+    let accounts = cast.shared(&facilities);
     let started = tokio::select! {
-        started = Stand::start(Arc::clone(&target), crate::target::Settings::default(), cast.shared(&facilities)) => Some(started),
+        started = Pool::start(&target, &accounts, servers, at_once) => Some(started),
         _ = interrupt.wait_for(|now| *now) => None,
     };
-    let stand = match started {
-        Some(Ok(stand)) => Arc::new(stand),
+    let pool = match started {
+        Some(Ok(pool)) => Arc::new(pool),
         failed => {
             match failed {
                 Some(failed) => summary.not_started = failed.err().map(|error| error.to_string()),
@@ -129,7 +138,7 @@ pub async fn run(
         }
     };
     let needs: BTreeSet<&str> = plan.cases.iter().flat_map(|case| case.needs.iter().map(String::as_str)).collect();
-    let (capabilities, ipv6) = match stand.ground(Vec::new()).await {
+    let (capabilities, ipv6) = match pool.first().ground(Vec::new()).await {
         Ok(ground) => {
             let reply = options.reply + facilities.login_delay;
             let capabilities = tokio::select! {
@@ -137,7 +146,7 @@ pub async fn run(
                 // It is heard again before the first case.
                 _ = interrupt.wait_for(|now| *now) => Capabilities::default(),
             };
-            (capabilities, stand.ipv6().await)
+            (capabilities, pool.first().ipv6().await)
         }
         Err(_) => (Capabilities::default(), false),
     };
@@ -148,7 +157,7 @@ pub async fn run(
         facilities,
         capabilities,
         ipv6,
-        stand: Arc::clone(&stand),
+        pool: Arc::clone(&pool),
         options: options.clone(),
         events: events.clone(),
         permits: Arc::new(Semaphore::new(options.jobs.max(1))),
@@ -156,8 +165,8 @@ pub async fn run(
     };
     let left = Arc::new(stage).all(&plan.cases, cast, interrupt, &mut summary).await;
     summary.left = left;
-    match Arc::try_unwrap(stand) {
-        Ok(stand) => summary.left.extend(stand.stop(options.keep).await),
+    match Arc::try_unwrap(pool) {
+        Ok(pool) => summary.left.extend(pool.stop(options.keep).await),
         Err(_) => summary.left.push("a case that was still under way kept the server".into()),
     }
     summary.duration = start.elapsed();
@@ -213,7 +222,7 @@ struct Stage {
     facilities: Facilities,
     capabilities: Capabilities,
     ipv6: bool,
-    stand: Arc<Stand>,
+    pool: Arc<Pool>,
     options: Options,
     events: UnboundedSender<Event>,
     permits: Arc<Semaphore>,
@@ -259,7 +268,7 @@ impl Stage {
                 permit = Arc::clone(&self.permits).acquire_many_owned(u32::try_from(weight).unwrap_or(u32::MAX)), if next.is_some() => {
                     let (Some(index), Ok(permit)) = (next.take(), permit) else { continue };
                     let (stage, case, accounts) = (Arc::clone(&self), Arc::clone(&cases[index]), cast.cases[index].clone());
-                    running.spawn(async move { stage.case(index, case, accounts, permit).await });
+                    running.spawn(async move { stage.whatever_happens(index, case, accounts, permit).await });
                     next = waiting.next();
                 }
                 Some(done) = running.join_next() => {
@@ -306,6 +315,15 @@ impl Stage {
         Some(Comparer::new(baseline, self.target.version(), today(), self.options.strict))
     }
 
+    /// A case whose code panics is one of the harness's own errors, and no case that was not played.
+    async fn whatever_happens(&self, index: usize, case: Arc<Case>, accounts: Vec<Vec<Account>>, permit: OwnedSemaphorePermit) -> Done {
+        let played = AssertUnwindSafe(self.case(index, Arc::clone(&case), accounts, permit)).catch_unwind().await;
+        played.unwrap_or_else(|_| {
+            let report = CaseReport::unplayed(index, case, Verdict::Error, "the harness panicked; standard error says where".into());
+            Done { report, left: Vec::new() }
+        })
+    }
+
     async fn case(&self, index: usize, case: Arc<Case>, accounts: Vec<Vec<Account>>, permit: OwnedSemaphorePermit) -> Done {
         tell(&self.events, Event::Started { index });
         let done = self.play(index, case, accounts).await;
@@ -328,9 +346,12 @@ impl Stage {
             return Done { report: CaseReport::unplayed(index, case, Verdict::Unsupported, reason), left: Vec::new() };
         }
         if !stand::needs_own(&case, &self.facilities) {
-            let stands: Vec<&Stand> = accounts.iter().map(|_| &*self.stand).collect();
-            let report = self.on(&stands, index, case, accounts).await;
-            return Done { report, left: Vec::new() };
+            let seat = self.pool.seat().await;
+            let stands: Vec<&Stand> = accounts.iter().map(|_| seat.stand()).collect();
+            if let Some(report) = self.on(&stands, index, Arc::clone(&case), accounts.clone()).await {
+                return Done { report, left: Vec::new() };
+            }
+            // The server died under it, and others play there too: alone it shows whose doing that is.
         }
         let (mut own, mut failed) = (Vec::new(), None);
         for accounts in &accounts {
@@ -340,7 +361,11 @@ impl Stage {
             }
         }
         let report = match failed {
-            None => self.on(&own.iter().collect::<Vec<_>>(), index, case, accounts).await,
+            None => {
+                let stands: Vec<&Stand> = own.iter().collect();
+                let alone = self.on(&stands, index, Arc::clone(&case), accounts).await;
+                alone.unwrap_or_else(|| CaseReport::unplayed(index, case, Verdict::Inconclusive, "the server died".into()))
+            }
             Some(reason) => CaseReport::unplayed(index, case, Verdict::Inconclusive, reason),
         };
         let mut left = Vec::new();
@@ -350,13 +375,13 @@ impl Stage {
         Done { report, left }
     }
 
-    /// Plays a case, each stage on its stand.
-    async fn on(&self, stands: &[&Stand], index: usize, case: Arc<Case>, accounts: Vec<Vec<Account>>) -> CaseReport {
+    /// Plays a case, each stage on its stand; `None` where a server that others play on too died meanwhile.
+    async fn on(&self, stands: &[&Stand], index: usize, case: Arc<Case>, accounts: Vec<Vec<Account>>) -> Option<CaseReport> {
         let mut grounds = Vec::new();
         for (stand, accounts) in stands.iter().zip(accounts) {
             match stand.ground(accounts).await {
                 Ok(ground) => grounds.push(ground),
-                Err(error) => return CaseReport::unplayed(index, case, Verdict::Inconclusive, error.to_string()),
+                Err(error) => return Some(CaseReport::unplayed(index, case, Verdict::Inconclusive, error.to_string())),
             }
         }
         let events = self.events.clone();
@@ -372,14 +397,23 @@ impl Stage {
         let mut cut = self.cut.subscribe();
         let Played { outcome, transcript, duration } = tokio::select! {
             played = play::play(&case, &grounds, &options) => played,
-            _ = cut.wait_for(|now| *now) => return CaseReport::unplayed(index, case, Verdict::Inconclusive, "cut short".into()),
+            _ = cut.wait_for(|now| *now) => {
+                return Some(CaseReport::unplayed(index, case, Verdict::Inconclusive, "cut short".into()));
+            }
         };
+        if matches!(outcome.verdict, Verdict::Fail | Verdict::Inconclusive | Verdict::Error | Verdict::Deviation) {
+            for (stand, ground) in stands.iter().zip(&grounds) {
+                if stand.is_shared() && !stand.outlived(ground).await {
+                    return None;
+                }
+            }
+        }
         let server_log = match stands.first() {
             Some(stand) if outcome.verdict != Verdict::Pass => relevant(&stand.log().await, &grounds, &transcript),
             Some(_) | None => String::new(),
         };
         let silence = silence(&transcript);
-        CaseReport { index, case, outcome, reason: None, known: None, duration, silence, transcript, server_log }
+        Some(CaseReport { index, case, outcome, reason: None, known: None, duration, silence, transcript, server_log })
     }
 }
 

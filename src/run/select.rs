@@ -21,7 +21,7 @@ pub struct Selection {
     pub requirements: Vec<String>,
     /// Levels of requirements that a case cites.
     pub levels: Vec<Level>,
-    /// Cases of path arguments are chosen too, and without `ids` nothing else.
+    /// Only cases of path arguments are chosen.
     pub paths: bool,
 }
 
@@ -79,7 +79,8 @@ pub fn select(suite: &Suite, selection: &Selection) -> Result<Vec<Arc<Case>>, Se
     let of_paths: BTreeSet<&str> =
         if selection.paths { suite.cases_of_paths().map(|case| case.id.as_str()).collect() } else { BTreeSet::new() };
     let chosen_by_id = |case: &Case| {
-        (ids.is_empty() && !selection.paths) || ids.iter().any(|glob| glob.covers(&case.id)) || of_paths.contains(case.id.as_str())
+        let by_id = ids.is_empty() || ids.iter().any(|glob| glob.covers(&case.id));
+        by_id && (!selection.paths || of_paths.contains(case.id.as_str()))
     };
     let catalogue = Catalogue::built_in();
     let cases = suite.cases().filter(|case| {

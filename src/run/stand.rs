@@ -1,5 +1,6 @@
 //! The server under the cases: started once for many, again where it died, and once for each case that needs its own.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +11,8 @@ use crate::play::Ground;
 use crate::scenario::model::{Action, Case, Piece, Step, StepKind, Way};
 use crate::target::{Account, Facilities, Instance, Secret, Settings, StartError, Target};
 
-/// A server that is started anew after it died so often and no more.
-const RESTARTS: usize = 8;
+/// How long a server whose listener is gone may take to be known as dead.
+const DYING: Duration = Duration::from_secs(2);
 
 /// A server and how to start it again.
 pub(super) struct Stand {
@@ -19,29 +20,60 @@ pub(super) struct Stand {
     settings: Settings,
     accounts: Vec<Account>,
     running: Mutex<Running>,
+    /// More cases than one are played on it.
+    shared: bool,
 }
 
 struct Running {
     instance: Option<Box<dyn Instance>>,
-    restarts: usize,
     left: Vec<String>,
 }
 
 impl Stand {
     pub(super) async fn start(target: Arc<dyn Target>, settings: Settings, accounts: Vec<Account>) -> Result<Self, StartError> {
         let instance = target.start(&settings, &accounts).await?;
-        Ok(Self { target, settings, accounts, running: Mutex::new(Running { instance: Some(instance), restarts: 0, left: Vec::new() }) })
+        Ok(Self { target, settings, accounts, running: Mutex::new(Running { instance: Some(instance), left: Vec::new() }), shared: false })
+    }
+
+    /// The same, for many cases.
+    #[must_use]
+    pub(super) fn shared(self) -> Self {
+        Self { shared: true, ..self }
+    }
+
+    /// Whether more cases than one are played on it.
+    pub(super) fn is_shared(&self) -> bool {
+        self.shared
+    }
+
+    /// Whether the server that a case was played on is still there.
+    pub(super) async fn outlived(&self, ground: &Ground) -> bool {
+        let mut pause = Duration::from_millis(1);
+        let mut waited = Duration::ZERO;
+        loop {
+            let running = self.running.lock().await;
+            let instance = running.instance.as_ref().filter(|instance| instance.address() == ground.address);
+            if instance.is_none_or(|instance| instance.died().is_some()) {
+                return false;
+            }
+            drop(running);
+            // One that dies closes its listener a moment before the system says that it is dead.
+            let refused =
+                tokio::net::TcpStream::connect(ground.address).await.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused);
+            if !refused || waited >= DYING {
+                return true;
+            }
+            tokio::time::sleep(pause).await;
+            waited += pause;
+            pause *= 2;
+        }
     }
 
     /// The ground for a stage with these accounts; starts the server again where it died.
     pub(super) async fn ground(&self, accounts: Vec<Account>) -> Result<Ground, StartError> {
         let mut running = self.running.lock().await;
         let died = running.instance.as_ref().and_then(|instance| instance.died());
-        if let Some(why) = died {
-            if running.restarts == RESTARTS {
-                return Err(StartError::Server(format!("the server died {} times, the last time: {why}", RESTARTS + 1)));
-            }
-            running.restarts += 1;
+        if died.is_some() {
             if let Some(dead) = running.instance.take() {
                 let left = dead.stop(false).await;
                 running.left.extend(left);

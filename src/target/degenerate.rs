@@ -79,6 +79,7 @@ impl Target for Degenerate {
             letters: Letters::ALL,
             accounts: true,
             roots: true,
+            at_once: None,
             disk: true,
             idle_timeout: true,
             passive_ports: true,

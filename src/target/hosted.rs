@@ -107,6 +107,7 @@ impl Hosted {
             letters: Letters::NONE,
             accounts: true,
             roots: true,
+            at_once: None,
             disk: true,
             idle_timeout: false,
             passive_ports: false,

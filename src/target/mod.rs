@@ -104,6 +104,8 @@ pub struct Facilities {
     /// Whether one instance can serve more than one root. Where it cannot, each stage of a case has an instance of its own, whose
     /// accounts share their root.
     pub roots: bool,
+    /// So many cases are played on one instance at once and no more, where it mixes up its sessions: `None` where it does not.
+    pub at_once: Option<usize>,
     /// Whether the harness sees the files.
     pub disk: bool,
     /// [`Settings::idle_timeout`] can be set.

@@ -92,7 +92,7 @@ pub(super) fn block(report: &CaseReport, arguments: &str, paint: Paint, width: u
         let from = log.len().saturating_sub(LOG);
         lines.extend(log[from..].iter().flat_map(|line| wrap(&printable(line), width - 4, 2, 4)).map(|line| format!("    {line}")));
     }
-    lines.push(format!("{}{}", label(&format!("{:<LABEL$}", "again"), paint), again(&report.case.id, arguments)));
+    lines.push(format!("{}{}", label(&format!("{:<LABEL$}", "again"), paint), again(&report.case, arguments)));
     lines.push(String::new());
     lines
 }

@@ -78,6 +78,7 @@ impl Target for Embedded {
             letters: Letters::ALL.minus(Letters::NONE.with(Letter::ChangeTime)),
             accounts: true,
             roots: true,
+            at_once: None,
             disk: true,
             idle_timeout: true,
             passive_ports: true,

@@ -117,6 +117,8 @@ pub(super) struct Can {
     pub(super) accounts: bool,
     /// It serves one root for all, `{{ root }}`: there is an instance for each case.
     pub(super) one_root: bool,
+    /// So many cases are played on one instance at once: it mixes up its sessions.
+    pub(super) at_once: Option<std::num::NonZeroU16>,
     pub(super) idle_timeout: bool,
     pub(super) passive_ports: bool,
     pub(super) banner: bool,
@@ -133,6 +135,7 @@ impl Default for Can {
             letters: Letters::NONE,
             accounts: false,
             one_root: false,
+            at_once: None,
             idle_timeout: false,
             passive_ports: false,
             banner: false,

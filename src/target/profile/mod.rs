@@ -277,6 +277,7 @@ impl Target for Profile {
             letters: can.letters,
             accounts: can.accounts,
             roots: !can.one_root,
+            at_once: can.at_once.map(|count| usize::from(count.get())),
             disk: true,
             idle_timeout: can.idle_timeout,
             passive_ports: can.passive_ports,

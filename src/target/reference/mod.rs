@@ -63,6 +63,7 @@ impl Target for Reference {
             letters: Letters::ALL,
             accounts: true,
             roots: true,
+            at_once: None,
             disk: true,
             idle_timeout: true,
             passive_ports: true,
