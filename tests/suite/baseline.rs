@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 
+use ftpspec::judge::baseline::{Baseline, Comparer};
 use serde_json::Value;
 
 /// A folder with a baseline, and a server that is wrong in a way that never changes.
@@ -126,4 +128,44 @@ fn a_wrong_baseline_is_told_before_the_run() {
         assert_eq!(output.status.code(), Some(2), "{}", said(&output));
         assert!(said(&output).contains("known.toml:2:9") && said(&output).contains("did you mean `reply`?"), "{}", said(&output));
     }
+}
+
+/// Plays the suite once, and demands that the built-in baseline knows all that failed, and that each entry taken out is missed.
+async fn each_entry_counts(server: &str, settings: &[(&str, &str)]) {
+    let (reports, _) = crate::play_suite(server, settings, ftpspec::run::Options::default()).await;
+    let whole = ftpspec::run::baseline::built_in(server).unwrap().unwrap();
+    let version = ftpspec::target::resolve(server, &owned(settings)).unwrap().version();
+    let unknown = |left_out: Option<usize>| {
+        let entries = whole.entries.iter().enumerate().filter(|(place, _)| Some(*place) != left_out).map(|(_, entry)| entry.clone());
+        let baseline = Baseline { source: Arc::clone(&whole.source), entries: entries.collect() };
+        let mut comparer = Comparer::new(Arc::new(baseline), version.clone(), ftpspec::run::today(), false);
+        let mut unknown: Vec<String> = Vec::new();
+        for report in &reports {
+            let known = comparer.take(&report.case.id, &report.outcome, report.reason.as_deref());
+            if known.is_none() && ftpspec::run::fails(report.outcome.verdict, false) {
+                unknown.push(report.case.id.clone());
+            }
+        }
+        unknown
+    };
+    assert_eq!(unknown(None), Vec::<String>::new(), "{server}");
+    for (place, entry) in whole.entries.iter().enumerate().filter(|(_, entry)| !entry.sometimes) {
+        let missed = unknown(Some(place));
+        assert!(!missed.is_empty() && missed.iter().all(|id| entry.cases.covers(id)), "{server}: {}: {missed:?}", entry.id);
+    }
+}
+
+fn owned(settings: &[(&str, &str)]) -> Vec<(String, String)> {
+    settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_entry_of_libunftp_counts() {
+    each_entry_counts("libunftp", &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_entry_of_pyftpdlib_counts() {
+    let Some(python) = crate::python() else { return };
+    each_entry_counts("pyftpdlib", &[("python", &python)]).await;
 }

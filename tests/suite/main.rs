@@ -25,6 +25,20 @@ async fn play_suite(server: &str, settings: &[(&str, &str)], options: Options) -
     run::collect(Arc::from(target), plan(), options).await
 }
 
+/// An interpreter that has pyftpdlib: `FTPSPEC_PYTHON`, or python3. Without one a test says so; in CI it fails.
+fn python() -> Option<String> {
+    let python = std::env::var("FTPSPEC_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let has = std::process::Command::new(&python).args(["-c", "import pyftpdlib"]).stderr(std::process::Stdio::null()).status();
+    if has.is_ok_and(|status| status.success()) {
+        return Some(python);
+    }
+    let install =
+        format!("{python} cannot import pyftpdlib: python3 -m venv V && V/bin/pip install pyftpdlib, then FTPSPEC_PYTHON=V/bin/python");
+    assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{install}");
+    eprintln!("not played: {install}");
+    None
+}
+
 /// All cases of the built-in suite, the slow ones too.
 fn suite() -> Vec<Arc<Case>> {
     Suite::built_in().unwrap().cases().cloned().collect()

@@ -173,3 +173,67 @@ fn a_scenario_that_does_not_parse_is_shown_with_its_place() {
     assert!(stderr(&output).contains("broken.ftp:5") && stderr(&output).contains("login"), "{}", stderr(&output));
     assert!(stderr(&output).contains("broken.ftp:6"), "{}", stderr(&output));
 }
+
+/// Plays a scenario of one's own on the reference; gives the exit code and what was said.
+fn play(body: &str) -> (Option<i32>, String) {
+    let program = Program::new();
+    let front = "+++\ntitle = \"t\"\n\n[accounts]\nalice = \"all\"\n\n[files]\n\"f.txt\" = \"x\"\n+++\n\n";
+    std::fs::write(program.out.path().join("own.ftp"), format!("{front}{body}")).unwrap();
+    let output = program.run(&["run", "./own.ftp", "--server", "reference"]);
+    program.assert_clean();
+    (output.status.code(), stdout(&output) + &stderr(&output))
+}
+
+#[test]
+fn set_up_that_breaks_before_a_failure_accuses_nobody() {
+    let (code, said) =
+        play("login alice\nC> PWD\nS> 257 \"nothing like this\"\nC> SIZE f.txt\nS> 213 \"7\"  [3659-4.1-size-reply]\nalive\n");
+    assert_eq!(code, Some(5), "{said}");
+    let (code, said) =
+        play("login alice\nC> SIZE f.txt\nS> 213 \"7\"  [3659-4.1-size-reply]\nC> PWD\nS> 257 \"nothing like this\"\nalive\n");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("ftpspec run './own.ftp' --server reference"), "{said}");
+}
+
+#[test]
+fn a_branch_that_broke_is_not_waited_for() {
+    let branch = |name: &str, first: &str| {
+        format!("  as {name}\n  login alice\n{first}  sync a\n  C> NOOP\n  S> 200  [959-4.1.3-noop-keeps-rnfr]\n")
+    };
+    let start = Instant::now();
+    let wrong = "  C> SIZE f.txt\n  S> 550  [3659-4.1-size-reply]\n";
+    let (code, said) = play(&format!("together\n{}{}done\n", branch("one", wrong), branch("two", "")));
+    assert_eq!(code, Some(1), "{said}");
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_listing_is_read_as_the_verb_that_brought_it() {
+    let (code, said) = play(
+        "login alice\ndata\nC> NLST\nS> 150 | 125\nS>> listing end\nS> 226 | 250\nalive\nentries == { \"f.txt\" }  [959-4.1.3-nlst-names-only]\n",
+    );
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn ctrl_c_while_files_are_laid_leaves_nothing() {
+    for delay_ms in [20, 60, 120, 200] {
+        let program = Program::new();
+        let mut child =
+            program.command(&["run", "listing/thousand", "transfer"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        // When it is heard is what this is about: any time will do.
+        std::thread::park_timeout(Duration::from_millis(delay_ms));
+        // It may be done already.
+        let _ = kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGINT);
+        child.wait().unwrap();
+        program.assert_clean();
+    }
+}
+
+#[test]
+fn the_readme_counts_right() {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let (cases, bugs) = (crate::suite().len(), ftpspec::reference::Bug::ALL.len());
+    assert!(readme.contains(&format!("**{cases} cases**")), "{cases} cases");
+    assert!(readme.contains(&format!("each of its {bugs} planted bugs")), "{bugs} bugs");
+}
