@@ -86,3 +86,42 @@ fn an_interrupted_run_leaves_no_process_and_no_directory() {
 fn a_killed_run_leaves_no_process() {
     assert_eq!(end_by(Signal::SIGKILL).0, None);
 }
+
+/// Plays some topics on a pyftpdlib that dies at MDTM; gives the exit code and the verdicts.
+fn crashing(python: &str, jobs: &str) -> (Option<i32>, Vec<(String, String)>) {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (temp, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let server = std::fs::read_to_string(project.join("profiles/pyftpdlib/server.py")).unwrap();
+    let (body, _) = server.rsplit_once("main()").unwrap();
+    let dies = "def dies(self, path):\n    os._exit(3)\n\n\nFTPHandler.ftp_MDTM = dies\nmain()\n";
+    std::fs::create_dir(out.path().join("pyftpdlib")).unwrap();
+    std::fs::write(out.path().join("pyftpdlib/server.py"), format!("{body}{dies}")).unwrap();
+    let profile = std::fs::read_to_string(project.join("profiles/pyftpdlib.toml")).unwrap();
+    // Many cases share one server, so that they die together.
+    std::fs::write(out.path().join("mine.toml"), profile.replace("at_once = 1", "at_once = 16")).unwrap();
+    let setting = format!("python={python}");
+    let topics = ["--topic", "facts", "--topic", "listing", "--topic", "rename"];
+    let output = Command::new(env!("CARGO_BIN_EXE_ftpspec"))
+        .args(["run", "-q", "--no-baseline", "--server", "./mine.toml", "--set", &setting, "-j", jobs, "--report", "json=report.json"])
+        .args(topics)
+        .env("TMPDIR", temp.path())
+        .current_dir(out.path())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert_eq!(left(temp.path()), Vec::<std::path::PathBuf>::new());
+    let report: serde_json::Value = serde_json::from_slice(&std::fs::read(out.path().join("report.json")).unwrap()).unwrap();
+    let word = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let verdicts = report["cases"].as_array().unwrap().iter().map(|case| (word(&case["id"]), word(&case["verdict"]))).collect();
+    (output.status.code(), verdicts)
+}
+
+#[test]
+fn a_server_that_dies_is_not_laid_at_the_door_of_others() {
+    let Some(python) = crate::python() else { return };
+    let (code, at_once) = crashing(&python, "16");
+    assert_eq!(code, Some(1));
+    assert_eq!(at_once, crashing(&python, "1").1);
+    let accused = |id: &str| at_once.iter().any(|(known, verdict)| known == id && verdict == "fail");
+    assert!(accused("facts/mdtm#old") && !accused("listing/nlst") && !accused("rename/pair"), "{at_once:?}");
+}
