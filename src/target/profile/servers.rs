@@ -27,7 +27,7 @@ fn server(name: &str) -> Option<Profile> {
     let (variable, place) = places(name);
     let place: PathBuf = folder.join(place);
     let profile = resolve(name, &[(variable.to_owned(), place.display().to_string())]).unwrap().unwrap();
-    let lacks = if profile.version().is_none() {
+    let lacks = if !place.exists() || profile.version().is_none() {
         "it is not there: .ci/servers fetches it; FTPSPEC_SERVERS names the folder"
     } else if profile.file.program.root && !rustix::process::geteuid().is_root() {
         "it must be started by root"
