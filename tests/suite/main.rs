@@ -37,7 +37,8 @@ fn python() -> Option<String> {
         format!("{python} cannot import pyftpdlib: python3 -m venv V && V/bin/pip install pyftpdlib, then FTPSPEC_PYTHON=V/bin/python");
     assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{install}");
     // Past the test's own output, which nobody sees of a test that passes.
-    writeln!(std::io::stderr(), "\nNOT TESTED: {install}\n").unwrap();
+    let mut stderr = std::io::stderr();
+    writeln!(stderr, "\nNOT TESTED: {install}\n").unwrap();
     None
 }
 
