@@ -67,7 +67,8 @@ impl Turn<'_> {
         let port = address.port();
         match (extended, self.session.local) {
             (false, SocketAddr::V4(mut local)) => {
-                local.set_port(if self.broken(Bug::PasvSwapped) { port.swap_bytes() } else { port });
+                let swapped = if port.swap_bytes() == port { port ^ 1 } else { port.swap_bytes() };
+                local.set_port(if self.broken(Bug::PasvSwapped) { swapped } else { port });
                 if self.broken(Bug::PasvWrongAddress) {
                     local.set_ip(std::net::Ipv4Addr::new(10, 0, 0, 1));
                 }
