@@ -68,6 +68,7 @@ bugs! {
     BeforeLogin "before-login" "USER alone logs in: PASS is not waited for"
     UserKeepsRights "user-keeps-rights" "USER keeps the old user's rights until the new password is right"
     ReinKeepsLogin "rein-keeps-login" "REIN says 220 and the user stays logged in"
+    LoginKeepsDirectory "login-keeps-directory" "a new login starts in the directory where the one before was"
     UnknownUserTold "unknown-user-told" "USER tells which accounts exist"
     PassTellsWhich "pass-tells-which" "the reply to a wrong password tells whether the account exists"
     PassAfterFailure "pass-after-failure" "passwords can be tried one behind the other without USER"

@@ -58,6 +58,7 @@ pub(super) const NOTICED: &[(Bug, &[&str])] = &[
     (Bug::BeforeLogin, &["login/before", "login/user-again"]),
     (Bug::UserKeepsRights, &["login/user-again"]),
     (Bug::ReinKeepsLogin, &["login/rein"]),
+    (Bug::LoginKeepsDirectory, &["login/rein-directory", "login/user-directory"]),
     (Bug::UnknownUserTold, &["login/unknown-user"]),
     (Bug::PassTellsWhich, &["login/unknown-user"]),
     (Bug::PassAfterFailure, &["login/pass-twice"]),

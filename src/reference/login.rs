@@ -86,7 +86,9 @@ impl Turn<'_> {
         if !self.broken(Bug::RnfrSurvives) {
             self.session.rename = None;
         }
-        self.session.cwd = VirtualPath::root();
+        if !self.broken(Bug::LoginKeepsDirectory) {
+            self.session.cwd = VirtualPath::root();
+        }
         self.session.before = VirtualPath::root();
     }
 

@@ -131,8 +131,8 @@ pub(super) fn accounts(case: &Case, index: usize, passwords: &mut fastrand::Rng)
     (0..case.stages.len()).map(&mut stage).collect()
 }
 
-/// Whether a case needs a server of its own: all need one that serves one root only; else settings, the one account whose name cannot be another's, or PORT and EPRT.
-/// A server that calls its clients may take the socket of one session for that of another (pyftpdlib does), and the cases
+/// Whether a case needs a server of its own: where a server serves one root only; for settings; for the one account whose name
+/// cannot be another's; and for PORT and EPRT. A server that calls its clients may take the socket of one session for that of another (pyftpdlib does), and the cases
 /// beside this one would be blamed.
 pub(super) fn needs_own(case: &Case, facilities: &Facilities) -> bool {
     !facilities.roots || !case.settings.is_default() || case.roles.iter().any(|role| role.anonymous) || case.steps().any(is_active)
