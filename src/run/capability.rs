@@ -60,7 +60,7 @@ fn need(text: &str) -> Need<'_> {
 }
 
 /// Verbs that must not be sent without what belongs to them: they would change something or wait for a data connection.
-const UNPROBED: [&str; 9] = ["STOU", "LIST", "RETR", "STOR", "QUIT", "REIN", "ABOR", "USER", "PASS"];
+const UNPROBED: [&str; 8] = ["STOU", "LIST", "RETR", "STOR", "QUIT", "REIN", "USER", "PASS"];
 
 /// Verbs of transfers that not every server knows. They are asked about what is not there, without a data connection, and in a
 /// session that is then left: whatever comes of that.
