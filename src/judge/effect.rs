@@ -213,3 +213,32 @@ impl Judge<'_> {
         self.write(step.id, Verdictless { facet: Facet::Effect, verdict, expected, seen, cites: &cites, span: step.span });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::scenario::model::{Action, StepKind};
+
+    /// The states of `disk f ..`, and whether a transfer under way may be passing through one that fits.
+    fn check(states: &str, passing: bool) {
+        let text =
+            format!("+++\ntitle = \"t\"\n\n[files]\n\"f.txt\" = \"0123\"\n+++\n\ndisk f.txt {states}  [959-3.4.1-stream-file-eof]\n");
+        let (source, scenario) = crate::scenario::parse_bytes("t", text.as_bytes(), "t");
+        let cases = crate::scenario::expand(&scenario.unwrap(), &Arc::new(source)).unwrap();
+        let StepKind::Action(Action::Disk { check, .. }) = &cases[0].stages[0].steps[0].kind else { panic!("{states}") };
+        assert_eq!(is_passing(check), passing, "{states}");
+    }
+
+    #[test]
+    fn what_may_still_grow_is_not_at_rest() {
+        check("== \"0123\"", false);
+        check("absent", false);
+        check("in { \"0\", \"01\" }", false);
+        check("in { absent, \"0123\" }", true);
+        check("in { prefix of f.txt }", true);
+        check("in { absent, prefix of f.txt }", true);
+        check("mode == 644", false);
+    }
+}

@@ -154,7 +154,7 @@ pub(super) const NOTICED: &[(Bug, &[&str])] = &[
         &["resume/after-failed-upload", "resume/after-failure", "resume/one-shot", "resume/one-shot-upload", "resume/past-end"],
     ),
     (Bug::RestZeroIgnored, &["resume/zero"]),
-    (Bug::RestLostByPasv, &["resume/huge-upload", "resume/misplaced#noop", "resume/order#rest-first"]),
+    (Bug::RestLostByPasv, &["resume/misplaced#noop", "resume/order#rest-first"]),
     (Bug::RestLostByNoop, &["resume/misplaced#noop"]),
     (Bug::RestWraps, &["resume/huge", "resume/huge-upload#4gib"]),
     (Bug::RestPastEndWhole, &["resume/past-end"]),

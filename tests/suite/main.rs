@@ -4,12 +4,14 @@
 mod architecture;
 mod baseline;
 mod degenerate;
+mod panic;
 mod planted;
 mod profile;
 mod program;
 mod same;
 
 use std::io::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use ftpspec::run::event::{CaseReport, Summary};
@@ -26,19 +28,20 @@ async fn play_suite(server: &str, settings: &[(&str, &str)], options: Options) -
     run::collect(Arc::from(target), plan(), options).await
 }
 
-/// An interpreter that has pyftpdlib: `FTPSPEC_PYTHON`, or python3. Without one a test says so; in CI it fails.
+/// The interpreter that has pyftpdlib, as `.ci/servers` fetches it into the folder `FTPSPEC_SERVERS` (or `target/ci/servers`). Without it
+/// a test says so; in CI it fails.
 fn python() -> Option<String> {
-    let python = std::env::var("FTPSPEC_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let has = std::process::Command::new(&python).args(["-c", "import pyftpdlib"]).stderr(std::process::Stdio::null()).status();
-    if has.is_ok_and(|status| status.success()) {
-        return Some(python);
+    let folder = std::env::var_os("FTPSPEC_SERVERS")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/ci/servers"), |folder| std::path::absolute(folder).unwrap());
+    let python = folder.join("python/bin/python");
+    if python.exists() {
+        return Some(python.display().to_string());
     }
-    let install =
-        format!("{python} cannot import pyftpdlib: python3 -m venv V && V/bin/pip install pyftpdlib, then FTPSPEC_PYTHON=V/bin/python");
-    assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{install}");
+    let told = format!("pyftpdlib: {} is not there: .ci/servers fetches it; FTPSPEC_SERVERS names the folder", python.display());
+    assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{told}");
     // Past the test's own output, which nobody sees of a test that passes.
     let mut stderr = std::io::stderr();
-    writeln!(stderr, "\nNOT TESTED: {install}\n").unwrap();
+    writeln!(stderr, "\nNOT TESTED: {told}\n").unwrap();
     None
 }
 

@@ -3,7 +3,9 @@
 
 use std::path::PathBuf;
 
-use super::super::trial::{Bare, account, file, holds, in_time, letters, stop, stop_leaves_nothing};
+use suppaftp::types::Mode;
+
+use super::super::trial::{Bare, account, file, holds, in_time, letters, roots_are_apart, start, stop, stop_leaves_nothing, transfers};
 use super::*;
 use crate::ftp::content::Content;
 use crate::ftp::letter::Letter;
@@ -188,4 +190,52 @@ async fn proftpd_enforces_each_letter_but_l() {
 #[tokio::test]
 async fn ftp_srv_enforces_each_letter_that_it_knows() {
     enforces_letters("ftp-srv", &[(Letter::List, &["NLST", "MDTM f"])]).await;
+}
+
+#[tokio::test]
+async fn pyftpdlib_enforces_each_letter() {
+    enforces_letters("pyftpdlib", &[(Letter::List, &["NLST", "MLSD"]), (Letter::ChangeTime, &["MFMT 20200101000000 f"])]).await;
+}
+
+#[tokio::test]
+async fn pyftpdlib_transfers() {
+    let Some(server) = server("pyftpdlib") else { return };
+    for (mode, v6) in [(Mode::Passive, false), (Mode::ExtendedPassive, false), (Mode::ExtendedPassive, true), (Mode::Active, false)] {
+        in_time(transfers(&server, mode, v6)).await;
+    }
+    in_time(roots_are_apart(&server)).await;
+}
+
+#[tokio::test]
+async fn pyftpdlib_is_given_settings_and_an_anonymous_account() {
+    let Some(server) = server("pyftpdlib") else { return };
+    let settings = Settings {
+        idle_timeout: Some(Duration::from_millis(500)),
+        passive_ports: Some(47_911..=47_930),
+        banner: Some("a \"greeting\" of our ówn".to_owned()),
+    };
+    let anyone = Account { anonymous: true, ..account("anonymous", Letters::ALL) };
+    let instance = in_time(server.start(&settings, &[anyone])).await.unwrap();
+    instance.disk().lay("anonymous", &[file("f", Content::literal(*b"1"))]).unwrap();
+    let mut bare = Bare::connect(instance.address()).await;
+    assert_eq!(bare.greeting, "220 a \"greeting\" of our ówn\r\n");
+    bare.command("USER anonymous").await;
+    assert_eq!(bare.command("PASS me@example.org").await, 230);
+    assert!((47_911..=47_930).contains(&bare.passive().await.port()));
+    assert_eq!(bare.transfer("RETR f", b"").await, (226, b"1".to_vec()));
+    assert_eq!(bare.transfer("STOR g", b"2").await.0, 226);
+    // The idle timeout ends it.
+    in_time(bare.ended()).await;
+    stop(instance).await;
+}
+
+#[tokio::test]
+async fn pyftpdlib_stops_without_a_trace() {
+    let Some(server) = server("pyftpdlib") else { return };
+    let instance = start(&server, &[account("alice", Letters::ALL)], &[file("hole", Content::Zeros(256 << 20))]).await;
+    let mut bare = Bare::login(instance.address(), "alice").await;
+    bare.command("DELE nothing").await;
+    let log = instance.log();
+    assert!(log.contains("USER 'alice' logged in") && !log.contains("sesame"), "{log}");
+    in_time(stop_leaves_nothing(None, instance)).await;
 }

@@ -1,12 +1,8 @@
 use std::io::Write as _;
 use std::net::TcpListener;
 
-use suppaftp::types::Mode;
-
-use super::super::trial::{Bare, account, file, in_time, letters, roots_are_apart, start, stop, stop_leaves_nothing, transfers};
+use super::super::trial::{account, in_time, stop};
 use super::*;
-use crate::ftp::content::Content;
-use crate::ftp::letter::Letter;
 
 fn own(text: &str, settings: &[(&str, &str)]) -> Result<Profile, StartError> {
     let settings: Vec<_> = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
@@ -156,85 +152,6 @@ async fn a_server_that_is_killed_has_died_and_leaves_nothing() {
     assert_eq!(instance.died().as_deref(), Some("it was killed by signal 9"));
     assert_eq!(instance.stop(false).await, Vec::<String>::new());
     assert!(!Path::new(state).exists());
-}
-
-/// pyftpdlib itself, where it is there. Without it a test says so, and fails in CI.
-fn pyftpdlib() -> Option<Profile> {
-    let python = std::env::var("FTPSPEC_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let profile = resolve("pyftpdlib", &[("python".to_owned(), python)]).unwrap().unwrap();
-    if profile.version().is_some() {
-        return Some(profile);
-    }
-    let install = format!(
-        "{} cannot import pyftpdlib: python3 -m venv V && V/bin/pip install pyftpdlib, then FTPSPEC_PYTHON=V/bin/python",
-        profile.set["python"]
-    );
-    assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{install}");
-    // Past the test's own output, which nobody sees of a test that passes.
-    writeln!(io::stderr(), "\nNOT TESTED: {install}\n").unwrap();
-    None
-}
-
-#[tokio::test]
-async fn pyftpdlib_transfers() {
-    let Some(server) = pyftpdlib() else { return };
-    for (mode, v6) in [(Mode::Passive, false), (Mode::ExtendedPassive, false), (Mode::ExtendedPassive, true), (Mode::Active, false)] {
-        in_time(transfers(&server, mode, v6)).await;
-    }
-    in_time(roots_are_apart(&server)).await;
-}
-
-#[tokio::test]
-async fn pyftpdlib_enforces_each_letter() {
-    let Some(server) = pyftpdlib() else { return };
-    let refused: &[(Letter, &[&str])] = &[
-        (Letter::Enter, &["CWD d"]),
-        (Letter::List, &["LIST", "NLST", "MLSD", "STAT /", "SIZE f"]),
-        (Letter::Retrieve, &["RETR f"]),
-        (Letter::Append, &["APPE f"]),
-        (Letter::Delete, &["RMD empty", "DELE f"]),
-        (Letter::Rename, &["RNFR f", "RNTO g"]),
-        (Letter::MakeDirectory, &["MKD n"]),
-        (Letter::Store, &["STOR n", "STOR f"]),
-        (Letter::ChangeMode, &["SITE CHMOD 600 f"]),
-        (Letter::ChangeTime, &["MFMT 20200101000000 f"]),
-    ];
-    assert_eq!(server.facilities().letters, refused.iter().fold(Letters::NONE, |set, (letter, _)| set.with(*letter)));
-    in_time(letters(&server, refused)).await;
-}
-
-#[tokio::test]
-async fn pyftpdlib_is_given_settings_and_an_anonymous_account() {
-    let Some(server) = pyftpdlib() else { return };
-    let settings = Settings {
-        idle_timeout: Some(Duration::from_millis(500)),
-        passive_ports: Some(47_911..=47_930),
-        banner: Some("a \"greeting\" of our ówn".to_owned()),
-    };
-    let anyone = Account { anonymous: true, ..account("anonymous", Letters::ALL) };
-    let instance = in_time(server.start(&settings, &[anyone])).await.unwrap();
-    instance.disk().lay("anonymous", &[file("f", Content::literal(*b"1"))]).unwrap();
-    let mut bare = Bare::connect(instance.address()).await;
-    assert_eq!(bare.greeting, "220 a \"greeting\" of our ówn\r\n");
-    bare.command("USER anonymous").await;
-    assert_eq!(bare.command("PASS me@example.org").await, 230);
-    assert!((47_911..=47_930).contains(&bare.passive().await.port()));
-    assert_eq!(bare.transfer("RETR f", b"").await, (226, b"1".to_vec()));
-    assert_eq!(bare.transfer("STOR g", b"2").await.0, 226);
-    // The idle timeout ends it.
-    in_time(bare.ended()).await;
-    stop(instance).await;
-}
-
-#[tokio::test]
-async fn pyftpdlib_stops_without_a_trace() {
-    let Some(server) = pyftpdlib() else { return };
-    let instance = start(&server, &[account("alice", Letters::ALL)], &[file("hole", Content::Zeros(256 << 20))]).await;
-    let mut bare = Bare::login(instance.address(), "alice").await;
-    bare.command("DELE nothing").await;
-    let log = instance.log();
-    assert!(log.contains("USER 'alice' logged in") && !log.contains("sesame"), "{log}");
-    in_time(stop_leaves_nothing(None, instance)).await;
 }
 
 /// A profile whose script is given its port and notes it; where `fails`, it then ends as one whose port is somebody else's.
