@@ -166,10 +166,6 @@ impl Turn<'_> {
             if self.session.closed {
                 return;
             }
-            if let Line::Telnet(answer) = line {
-                self.out.push(Output::Reply(answer.to_vec()));
-                continue;
-            }
             if self.session.is_busy() && self.during(&line) {
                 continue;
             }
@@ -220,7 +216,8 @@ impl Turn<'_> {
                 }
                 Line::Odd(_) => self.reply(501, "CR, LF and NUL are not allowed in a line"),
                 Line::TooLong => self.reply(500, "Line too long"),
-                Line::Telnet(_) => {}
+                // In its turn, so that any chunking of the bytes gives the same order.
+                Line::Telnet(answer) => self.out.push(Output::Reply(answer.to_vec())),
             }
         }
     }

@@ -409,7 +409,7 @@ fn event() -> impl Strategy<Value = Input<'static>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
     fn nothing_panics_and_every_reply_reads(words in noise(), events in prop::collection::vec(event(), 0..25), bug in prop::sample::select(Bug::ALL.to_vec())) {
@@ -436,6 +436,19 @@ proptest! {
         };
         prop_assert_eq!(play(chunk), play(bytes.len().max(1)));
     }
+}
+
+#[test]
+fn an_option_offer_is_answered_in_its_turn() {
+    let play = |chunk: usize| {
+        let mut lab = Lab::new("all", None);
+        b"USER alice\r\nPASS secret\r\nPASV\r\n\xff\xfd\x01NOOP\r\n".chunks(chunk).for_each(|part| lab.input(Input::Control(part)));
+        lab.log
+    };
+    assert_eq!(play(1), play(1000));
+    // IAC WONT 1, and behind it the reply to NOOP.
+    let log = play(1000);
+    assert!(log[log.len() - 2].contains("\\u{1}") && log[log.len() - 1].contains("200"), "{log:?}");
 }
 
 #[test]
