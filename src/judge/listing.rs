@@ -183,6 +183,8 @@ mod tests {
     fn names_of_listings() {
         check("NLST", "a.txt\r\n/sub/b c\r\n..\r\n", &["a.txt", "b c"], &["b", "sub"], 2);
         check("MLSD", "type=cdir; /\r\ntype=file;size=1;  a\r\nType=DIR; b;c\r\n", &[" a", "b;c"], &["a"], 2);
+        // What is no entry counts as one too many.
+        check("MLSD", "type=file; a\r\nrubbish\r\n", &["a", "rubbish"], &[], 2);
         check("LIST", "total 4\r\n-rw-r--r-- 1 u g 8 Nov 22 19:24 a b\r\n", &["a b", "b"], &["a", "24 a bc"], 1);
     }
 }

@@ -153,6 +153,20 @@ mod tests {
     }
 
     #[test]
+    fn an_id_beside_a_path_narrows_it() {
+        let (folder, _) = suite();
+        let suite = Suite::load(&[folder.path().join("own")]).unwrap();
+        let check = |ids: &[&str], expect: &[&str]| {
+            let ids = ids.iter().map(|id| (*id).to_owned()).collect();
+            let selected = select(&suite, &Selection { ids, paths: true, ..Selection::default() }).unwrap();
+            assert_eq!(selected.iter().map(|case| case.id.as_str()).collect::<Vec<_>>(), expect);
+        };
+        check(&[], &["c"]);
+        check(&["c"], &["c"]);
+        check(&["login"], &[]);
+    }
+
+    #[test]
     fn lists_narrow_each_other() {
         let (_folder, suite) = suite();
         let check = |selection: Selection, expect: &[&str]| {

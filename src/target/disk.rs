@@ -603,6 +603,23 @@ mod tests {
     }
 
     #[test]
+    fn closing_waits_for_who_lays_files() {
+        let disk = Arc::new(HostDisk::new().unwrap());
+        let files: Vec<LaidFile> = (0..2000).map(|n| file(format!("f{n}").as_bytes(), Content::literal(*b"x"))).collect();
+        let layer = std::thread::spawn({
+            let disk = Arc::clone(&disk);
+            move || disk.lay("root", &files)
+        });
+        while !disk.path().join("root/f10").exists() {
+            std::thread::yield_now();
+        }
+        assert_eq!(disk.close(false), Vec::<String>::new());
+        assert!(!disk.path().exists());
+        layer.join().unwrap().unwrap();
+        assert!(disk.lay("late", &[]).is_err() && disk.snapshot("root").is_err());
+    }
+
+    #[test]
     fn closing_removes_all_or_keeps_it() {
         let closed = || [LaidFile { mode: Some(0), ..laid(b"d", LaidNode::Directory) }];
         let gone = disk(&closed());

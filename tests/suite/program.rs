@@ -216,18 +216,10 @@ fn a_listing_is_read_as_the_verb_that_brought_it() {
 }
 
 #[test]
-fn ctrl_c_while_files_are_laid_leaves_nothing() {
-    for delay_ms in [20, 60, 120, 200] {
-        let program = Program::new();
-        let mut child =
-            program.command(&["run", "listing/thousand", "transfer"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        // When it is heard is what this is about: any time will do.
-        std::thread::park_timeout(Duration::from_millis(delay_ms));
-        // It may be done already.
-        let _ = kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGINT);
-        child.wait().unwrap();
-        program.assert_clean();
-    }
+fn a_choice_without_a_clause_accuses_nobody() {
+    let (code, said) =
+        play("login alice\nC> PWD\nmatch reply\n  257 -> fail \"no clause\"\nC> NOOP\nS> 200  [959-4.1.3-noop-keeps-rnfr]\n");
+    assert_eq!(code, Some(5), "{said}");
 }
 
 #[test]

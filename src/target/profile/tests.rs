@@ -154,6 +154,14 @@ async fn a_server_that_is_killed_has_died_and_leaves_nothing() {
     assert!(!Path::new(state).exists());
 }
 
+#[tokio::test]
+async fn a_server_lives_in_another_time_zone() {
+    let folder = tempfile::tempdir().unwrap();
+    let notes = folder.path().join("zone");
+    refused(&script(&format!("printf %s \"$TZ\" > {}; exit 1", notes.display()))).await;
+    assert_eq!(std::fs::read_to_string(notes).unwrap(), ZONE);
+}
+
 /// A profile whose script is given its port and notes it; where `fails`, it then ends as one whose port is somebody else's.
 fn given(notes: &Path, fails: &str) -> Profile {
     let script = format!("echo {{{{ port }}}} >> {0}; {fails}; exec sleep 1000", notes.display());
