@@ -78,7 +78,7 @@ impl Judge<'_> {
     /// A reply that is another than demanded, or is none. A connection that is lost or has fallen silent speaks about the
     /// last step that cites something: what that step asked for cost the session.
     pub(super) fn unheard(&mut self, step: &Step, facet: Facet, expected: String, heard: &[Heard<'_>]) -> Flow {
-        let cites = if facet == Facet::Liveness { self.inherited(step) } else { step.cites.clone() };
+        let cites = if facet == Facet::Liveness { self.at_stake(step) } else { step.cites.clone() };
         let verdict = self.broken(&cites);
         self.write(step.id, Verdictless { facet, verdict, expected, seen: describe::all(heard), cites: &cites, span: step.span });
         Flow::Stop

@@ -266,6 +266,16 @@ impl<'a> Judge<'a> {
         if step.cites.is_empty() { self.cited.clone() } else { step.cites.clone() }
     }
 
+    /// The ids that a lost or silent connection speaks about: those of the last step that cites any. Where that was a choice, the
+    /// demand that every command is answered: silence is none of the choices.
+    fn at_stake(&self, step: &Step) -> Vec<String> {
+        let mut cites = self.inherited(step);
+        if Catalogue::built_in().strictest(&cites) == Some(Level::May) {
+            cites.push("959-4.2-every-command-replied".to_owned());
+        }
+        cites
+    }
+
     /// How grave it is that a step with these ids does not hold.
     fn broken(&self, cites: &[String]) -> Verdict {
         if self.control {

@@ -16,7 +16,7 @@ impl Judge<'_> {
             _ => None,
         });
         if let Some(seen) = failed {
-            let cites = self.inherited(step);
+            let cites = self.at_stake(step);
             let verdict = self.broken(&cites);
             let found =
                 Verdictless { facet: Facet::Liveness, verdict, expected: "a connection".into(), seen, cites: &cites, span: step.span };
@@ -69,7 +69,7 @@ impl Judge<'_> {
         if in_step || same {
             return Flow::Go;
         }
-        let cites = self.inherited(step);
+        let cites = self.at_stake(step);
         let verdict = self.broken(&cites);
         let found = Verdictless {
             facet: Facet::Liveness,

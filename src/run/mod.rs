@@ -11,6 +11,7 @@ mod pool;
 pub mod select;
 mod stand;
 pub mod suite;
+mod trace;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
@@ -22,10 +23,10 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
-use crate::ftp::transcript::{Transcript, What};
+use crate::ftp::transcript::Transcript;
 use crate::judge::baseline::{Baseline, Comparer};
 use crate::judge::verdict::{Outcome, Verdict};
-use crate::play::{self, Ground, Live, Played};
+use crate::play::{self, Live, Played};
 use crate::scenario::model::{Action, Case, StepKind, Way};
 use crate::target::{Account, Facilities, Target};
 use capability::Capabilities;
@@ -230,9 +231,6 @@ struct Stage {
     cut: watch::Sender<bool>,
 }
 
-/// Lines of the server's log that are shown with a case.
-const LOG_LINES: usize = 12;
-
 /// How long cases that were cut short may take to clean up.
 const CLEANING: Duration = Duration::from_secs(10);
 
@@ -401,7 +399,7 @@ impl Stage {
                 return Some(CaseReport::unplayed(index, case, Verdict::Inconclusive, "cut short".into()));
             }
         };
-        if matches!(outcome.verdict, Verdict::Fail | Verdict::Inconclusive | Verdict::Error | Verdict::Deviation) {
+        if outcome.verdict == Verdict::Error || outcome.verdict.fails(true) && trace::lost(&transcript) {
             for (stand, ground) in stands.iter().zip(&grounds) {
                 if stand.is_shared() && !stand.outlived(ground).await {
                     return None;
@@ -409,10 +407,10 @@ impl Stage {
             }
         }
         let server_log = match stands.first() {
-            Some(stand) if outcome.verdict != Verdict::Pass => relevant(&stand.log().await, &grounds, &transcript),
+            Some(stand) if outcome.verdict != Verdict::Pass => trace::relevant(&stand.log().await, &grounds, &transcript),
             Some(_) | None => String::new(),
         };
-        let silence = silence(&transcript);
+        let silence = trace::silence(&transcript);
         Some(CaseReport { index, case, outcome, reason: None, known: None, duration, silence, transcript, server_log })
     }
 }
@@ -470,30 +468,4 @@ fn connections(case: &Case) -> usize {
         .filter_map(|step| if let StepKind::Action(Action::As(name)) = &step.kind { Some(name.as_str()) } else { None })
         .collect();
     named.len().max(1)
-}
-
-/// The lines of a server's log that speak of a case, by its login names and its ends of connections; the last few of all
-/// where none does.
-fn relevant(log: &str, grounds: &[Ground], transcript: &Transcript) -> String {
-    let names = grounds.iter().flat_map(|ground| &ground.accounts).filter(|account| !account.anonymous).map(|account| account.name.clone());
-    let ends = transcript
-        .events
-        .iter()
-        .filter_map(|event| if let What::Connected { local, .. } = event.what { Some(local.to_string()) } else { None });
-    let words: BTreeSet<String> = names.chain(ends).collect();
-    let lines: Vec<&str> = log.lines().filter(|line| words.iter().any(|word| line.contains(word.as_str()))).collect();
-    let lines = if lines.is_empty() { log.lines().collect() } else { lines };
-    lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
-}
-
-/// How long a case waited for what never came.
-fn silence(transcript: &Transcript) -> Duration {
-    transcript
-        .events
-        .iter()
-        .filter_map(|event| match &event.what {
-            What::Silence { waited, .. } | What::DataSilence { waited } => Some(*waited),
-            _ => None,
-        })
-        .sum()
 }

@@ -1,8 +1,8 @@
 //! The server under the cases: started once for many, again where it died, and once for each case that needs its own.
 
-use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
@@ -10,9 +10,11 @@ use crate::ftp::letter::Letters;
 use crate::play::Ground;
 use crate::scenario::model::{Action, Case, Piece, Step, StepKind, Way};
 use crate::target::{Account, Facilities, Instance, Secret, Settings, StartError, Target};
+use crate::wire::control::{ControlConnection, Received};
+use crate::wire::stream::Connect;
 
-/// How long a server whose listener is gone may take to be known as dead.
-const DYING: Duration = Duration::from_secs(2);
+/// How long a server that does not greet may take to be known as dead.
+const DYING: Duration = Duration::from_millis(500);
 
 /// A server and how to start it again.
 pub(super) struct Stand {
@@ -46,10 +48,10 @@ impl Stand {
         self.shared
     }
 
-    /// Whether the server that a case was played on is still there.
+    /// Whether the server that a case was played on is still there: it greets, or is not known to be dead.
     pub(super) async fn outlived(&self, ground: &Ground) -> bool {
         let mut pause = Duration::from_millis(1);
-        let mut waited = Duration::ZERO;
+        let begun = Instant::now();
         loop {
             let running = self.running.lock().await;
             let instance = running.instance.as_ref().filter(|instance| instance.address() == ground.address);
@@ -57,14 +59,12 @@ impl Stand {
                 return false;
             }
             drop(running);
-            // One that dies closes its listener a moment before the system says that it is dead.
-            let refused =
-                tokio::net::TcpStream::connect(ground.address).await.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused);
-            if !refused || waited >= DYING {
+            // One that dies loses its connections a moment before its listener, and that a moment before the system tells of its end.
+            let left = DYING.saturating_sub(begun.elapsed());
+            if left.is_zero() || greets(ground.address, left).await {
                 return true;
             }
             tokio::time::sleep(pause).await;
-            waited += pause;
             pause *= 2;
         }
     }
@@ -104,6 +104,12 @@ impl Stand {
         }
         running.left
     }
+}
+
+/// Whether somebody greets here.
+async fn greets(address: SocketAddr, within: Duration) -> bool {
+    let Ok(Connect::Open(mut control)) = ControlConnection::connect(address, within).await else { return false };
+    matches!(control.read_reply(within).await, Received::Reply(_))
 }
 
 /// The account that capabilities are asked with.
