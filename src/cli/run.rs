@@ -33,12 +33,13 @@ pub(super) const DEFAULT_SERVER: &str = "libunftp";
 #[derive(Debug, Clone, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "one a flag of the command line")]
 pub(super) struct Arguments {
-    /// Scenario files or directories (they add to the built-in suite and are played alone where no id is given), and ids or
-    /// globs of ids: `resume/cut`, `letters/*`, `login`.
+    /// Scenario files or directories, which are then played instead of the built-in suite; and ids or globs of ids, of these or
+    /// of the suite: `resume/cut`, `letters/*`, `login`.
     #[arg(value_name = "PATH|ID")]
     pub(super) what: Vec<String>,
 
-    /// The server: `libunftp` (in this process), `reference`, or a profile: `pyftpdlib`, `./mine.toml`.
+    /// The server: `libunftp` or `reference` (in this process), or a profile: `vsftpd`, `proftpd`, `pyftpdlib`, `./mine.toml`, and others
+    /// (docs/profile.md).
     #[arg(long, value_name = "NAME", default_value = DEFAULT_SERVER)]
     pub(super) server: String,
 
@@ -58,7 +59,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "LEVEL", value_parser = level)]
     pub(super) level: Vec<Level>,
 
-    /// How many cases at once; by default as many as the server takes.
+    /// How many cases at once; by default 32, or fewer where a server mixes up its sessions.
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) jobs: Option<u16>,
 
