@@ -123,7 +123,7 @@ bugs! {
     AborOnly226 "abor-only-226" "ABOR in a transfer is answered by one reply instead of two"
     AborSilent "abor-silent" "ABOR in a transfer is not answered"
     AborCloses "abor-closes" "ABOR in a transfer ends the session"
-    AborIdle500 "abor-idle-500" "ABOR with nothing to abort is an error"
+    AborIdleRefused "abor-idle-refused" "ABOR with nothing to abort is an error"
     QuitCuts "quit-cuts" "QUIT cuts the transfer that is running"
     QuitStays "quit-stays" "QUIT says 221 and leaves the connection open"
     QueueDropped "queue-dropped" "commands that come during a transfer are lost"

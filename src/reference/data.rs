@@ -147,8 +147,8 @@ impl Turn<'_> {
     /// ABOR with no transfer, or behind the one that it stopped: the data connection is closed, 226 (RFC 959 section 4.1.3).
     pub(super) fn abor(&mut self) {
         self.release();
-        if self.broken(Bug::AborIdle500) {
-            self.reply(500, "Nothing to abort");
+        if self.broken(Bug::AborIdleRefused) {
+            self.reply(503, "Nothing to abort");
         } else {
             self.reply(226, "Closed");
         }
