@@ -45,13 +45,12 @@ pub(super) enum Wanted {
 impl Session {
     /// Asks for a data connection and, where we are the ones to connect, connects.
     pub(super) async fn data(&mut self, player: &Player<'_, '_>, step: usize, way: Way, caller: Caller) {
-        // What was prepared before stays open until the server has heard of the new one.
-        let before = std::mem::replace(&mut self.transfer, Transfer::None);
+        // What was prepared before stays open until the next one: whoever uses it still is seen to do so.
+        self.replaced = std::mem::replace(&mut self.transfer, Transfer::None);
         match way {
             Way::Pasv | Way::Epsv => self.passive(player, step, way, caller).await,
             Way::Port | Way::Eprt => self.active(player, step, way).await,
         }
-        drop(before);
     }
 
     async fn passive(&mut self, player: &Player<'_, '_>, step: usize, way: Way, caller: Caller) {

@@ -18,6 +18,8 @@ pub(super) struct Session {
     pub(super) address: SocketAddr,
     pub(super) control: Option<ControlConnection>,
     pub(super) transfer: Transfer,
+    /// The one that was prepared before.
+    pub(super) replaced: Transfer,
     /// Lines of `C>` that go out in one write, and the step of the last of them.
     pending: Vec<u8>,
     pending_step: usize,
@@ -29,7 +31,17 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn new(name: Arc<str>, address: SocketAddr) -> Self {
-        Self { name, address, control: None, transfer: Transfer::None, pending: Vec::new(), pending_step: 0, settled: true, owed: 0 }
+        Self {
+            name,
+            address,
+            control: None,
+            transfer: Transfer::None,
+            replaced: Transfer::None,
+            pending: Vec::new(),
+            pending_step: 0,
+            settled: true,
+            owed: 0,
+        }
     }
 
     /// Opens the control connection where there is none.
