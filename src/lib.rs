@@ -68,6 +68,7 @@
 //! | [`ftp`] | o | the protocol's vocabulary: replies, letters, paths, facts, contents, transcripts |
 
 pub mod cli;
+pub mod explore;
 pub mod ftp;
 pub mod judge;
 pub mod play;

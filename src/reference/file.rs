@@ -1,13 +1,14 @@
 //! The bytes of one file: a content that is never materialised, and chunks of what was written over it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::ftp::content::Content;
 
 /// Bytes of a chunk.
 const CHUNK: u64 = 64 * 1024;
 
-/// A file's bytes. What was laid costs nothing; what is written costs chunks of 64 KiB.
+/// A file's bytes. What was laid costs nothing; what is written costs chunks of 64 KiB, which copies share until they differ.
 #[derive(Debug, Clone)]
 pub struct FileData {
     base: Content,
@@ -15,7 +16,7 @@ pub struct FileData {
     base_len: u64,
     len: u64,
     /// By the number of the chunk; each whole.
-    chunks: BTreeMap<u64, Box<[u8]>>,
+    chunks: BTreeMap<u64, Arc<[u8]>>,
 }
 
 impl Default for FileData {
@@ -92,11 +93,11 @@ impl FileData {
     /// The chunk of a number, made from the base where it is not there.
     fn chunk(&mut self, number: u64) -> &mut [u8] {
         if !self.chunks.contains_key(&number) {
-            let mut chunk = vec![0; to_usize(CHUNK)].into_boxed_slice();
+            let mut chunk = vec![0; to_usize(CHUNK)];
             self.read_base(number * CHUNK, &mut chunk);
-            self.chunks.insert(number, chunk);
+            self.chunks.insert(number, chunk.into());
         }
-        self.chunks.get_mut(&number).expect("it was just put there")
+        Arc::make_mut(self.chunks.get_mut(&number).expect("it was just put there"))
     }
 
     /// Cuts the file to `len` bytes, or lengthens it by zeros.
@@ -105,7 +106,7 @@ impl FileData {
             self.base_len = self.base_len.min(len);
             self.chunks.split_off(&len.div_ceil(CHUNK));
             if let Some(chunk) = self.chunks.get_mut(&(len / CHUNK)) {
-                chunk[to_usize(len % CHUNK)..].fill(0);
+                Arc::make_mut(chunk)[to_usize(len % CHUNK)..].fill(0);
             }
         }
         self.len = len;

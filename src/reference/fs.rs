@@ -29,7 +29,7 @@ impl NodeId {
 }
 
 /// What stands in the tree.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Node {
     /// Which kind, and what it holds.
     pub kind: Kind,
@@ -44,7 +44,7 @@ pub struct Node {
 }
 
 /// The kinds of [`Node`].
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Kind {
     /// Names and what they stand for, sorted.
     Directory(BTreeMap<Vec<u8>, NodeId>),
@@ -90,7 +90,7 @@ pub struct Place {
 }
 
 /// The tree.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct FileSystem {
     nodes: HashMap<NodeId, Node>,
     root: NodeId,

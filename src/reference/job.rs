@@ -15,14 +15,14 @@ const BLOCK: u64 = 256 * 1024;
 /// Where the planted bugs of blocks have their borders.
 const BORDER: u64 = 8192;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Job {
     Download(Download),
     Upload(Upload),
 }
 
 /// A file or a listing on its way to the client.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Download {
     source: Source,
     ascii: bool,
@@ -33,14 +33,14 @@ pub(super) struct Download {
     doubled: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Source {
     File(NodeId),
     Text(Vec<u8>),
 }
 
 /// A file on its way from the client.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Upload {
     root: NodeId,
     path: VirtualPath,

@@ -27,7 +27,7 @@ pub(super) enum Line {
 }
 
 /// Cuts bytes into lines.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct LineReader {
     buffer: Vec<u8>,
     telnet: Telnet,

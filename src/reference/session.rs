@@ -19,7 +19,7 @@ use crate::ftp::path::VirtualPath;
 const QUEUE_MAX: usize = 1000;
 
 /// One control connection.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Session {
     pub(super) local: SocketAddr,
     pub(super) peer: SocketAddr,
@@ -123,6 +123,18 @@ impl Session {
     #[must_use]
     pub fn receives(&self) -> bool {
         self.transfer.as_ref().is_some_and(|transfer| transfer.stage == Stage::Running && transfer.is_upload())
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn cwd(&self) -> &VirtualPath {
+        &self.cwd
+    }
+
+    /// Whether TYPE A holds.
+    #[must_use]
+    pub fn is_ascii(&self) -> bool {
+        self.ascii
     }
 
     /// Whether the session is over.

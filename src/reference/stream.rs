@@ -12,7 +12,7 @@ use super::session::Data;
 use super::turn::Turn;
 
 /// A transfer that has had its 1yz, or waits for it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Transfer {
     pub(super) job: Job,
     pub(super) stage: Stage,

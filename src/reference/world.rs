@@ -9,7 +9,7 @@ use super::fs::FileSystem;
 use crate::ftp::letter::Letters;
 
 /// A server without its sessions.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct World {
     /// The ground: each account's root is a directory in its top.
     pub fs: FileSystem,
