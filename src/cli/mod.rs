@@ -20,6 +20,7 @@ pub mod exit;
 mod baseline;
 mod check;
 mod explain;
+mod explore;
 mod fmt;
 mod list;
 mod profile;
@@ -42,6 +43,8 @@ struct Cli {
 enum Verb {
     /// Play scenarios against a server and say what conforms.
     Run(run::Arguments),
+    /// Look for failures with cases that are drawn by lot, and write each as a scenario.
+    Explore(explore::Arguments),
     /// Show or mend the list of a server's known failures.
     Baseline(baseline::Arguments),
     /// Write a profile of a server to begin with, or say what is wrong with one.
@@ -144,6 +147,7 @@ pub fn main() -> ExitCode {
 fn perform(verb: Verb, output: &mut Output) -> Exit {
     let result = match verb {
         Verb::Run(arguments) => run::run(&arguments, output),
+        Verb::Explore(arguments) => explore::explore(&arguments, output),
         Verb::Baseline(arguments) => baseline::baseline(&arguments, output),
         Verb::Profile(arguments) => profile::profile(&arguments, output),
         Verb::Check(arguments) => check::check(&arguments, output),

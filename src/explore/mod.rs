@@ -7,11 +7,15 @@
 //! Responsible for drawing, comparing, shrinking and writing; the pure ones of these know no server. Not here: judging the
 //! scenario that comes out (`judge`), and telling people (`cli`).
 
+mod arena;
 mod client;
 pub mod compare;
 pub mod coverage;
 pub mod draft;
+mod engine;
+pub mod event;
 pub mod expect;
+mod investigate;
 pub mod known;
 pub mod model;
 pub mod operation;
@@ -19,3 +23,7 @@ mod player;
 pub mod shrink;
 pub mod source;
 pub mod strategy;
+mod write;
+mod written;
+
+pub use engine::{Options, explore};

@@ -86,7 +86,7 @@ struct Player<'g> {
 }
 
 /// Plays a sequence from an empty root on.
-pub(super) async fn play(ground: &Ground, cast: &Cast, script: &mut dyn Script, mut manner: Manner<'_>) -> Played {
+pub(super) async fn play(ground: &Ground, cast: &Cast, script: &mut (dyn Script + Send), mut manner: Manner<'_>) -> Played {
     let mut played = Played { records: Vec::new(), count: 0, divergence: None, trouble: None };
     if let Err(error) = lay(ground).await {
         played.trouble = Some(format!("the root could not be laid: {error}"));

@@ -3,19 +3,27 @@
 //! Not proptest's value trees: those halve numbers, which supposes that what fails at n fails above n. A bug that shows only
 //! where a size is a multiple of 64 KiB needs the candidates in their order from below.
 
+use futures::future::BoxFuture;
+
 use super::operation::{Cut, CutKind, Operation, Side, What};
 use super::source::Source;
 
 /// The simplest names, for what was called otherwise.
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 
-/// Shrinks a sequence. `fails` plays a candidate and says whether it still fails in the same way; at most `most` times.
-pub async fn shrink(operations: Vec<Operation>, most: usize, mut fails: impl AsyncFnMut(&[Operation]) -> bool) -> Vec<Operation> {
+/// Plays candidates.
+pub trait Trial: Send {
+    /// Whether a candidate still fails in the same way.
+    fn fails<'a>(&'a mut self, candidate: &'a [Operation]) -> BoxFuture<'a, bool>;
+}
+
+/// Shrinks a sequence; at most `most` candidates are tried.
+pub async fn shrink(operations: Vec<Operation>, most: usize, trial: &mut dyn Trial) -> Vec<Operation> {
     let mut search = Search { best: operations, left: most };
     loop {
         let before = search.best.clone();
-        search.delete(&mut fails).await;
-        search.simplify(&mut fails).await;
+        search.delete(trial).await;
+        search.simplify(trial).await;
         if search.best == before || search.left == 0 {
             return search.best;
         }
@@ -29,12 +37,12 @@ struct Search {
 
 impl Search {
     /// Takes a candidate where it still fails.
-    async fn take(&mut self, candidate: Vec<Operation>, fails: &mut impl AsyncFnMut(&[Operation]) -> bool) -> bool {
+    async fn take(&mut self, candidate: Vec<Operation>, trial: &mut dyn Trial) -> bool {
         if self.left == 0 || candidate == self.best || candidate.is_empty() {
             return false;
         }
         self.left -= 1;
-        let taken = fails(&candidate).await;
+        let taken = trial.fails(&candidate).await;
         if taken {
             self.best = candidate;
         }
@@ -42,14 +50,14 @@ impl Search {
     }
 
     /// Leaves out parts, the largest first.
-    async fn delete(&mut self, fails: &mut impl AsyncFnMut(&[Operation]) -> bool) {
+    async fn delete(&mut self, trial: &mut dyn Trial) {
         let mut part = self.best.len().div_ceil(2);
         while part > 0 {
             let mut from = 0;
             while from < self.best.len() {
                 let to = (from + part).min(self.best.len());
                 let candidate = [&self.best[..from], &self.best[to..]].concat();
-                if !self.take(candidate, fails).await {
+                if !self.take(candidate, trial).await {
                     from += part;
                 }
             }
@@ -57,29 +65,29 @@ impl Search {
         }
     }
 
-    async fn simplify(&mut self, fails: &mut impl AsyncFnMut(&[Operation]) -> bool) {
+    async fn simplify(&mut self, trial: &mut dyn Trial) {
         for candidate in sessions(&self.best).into_iter().chain(sources(&self.best)) {
-            self.take(candidate, fails).await;
+            self.take(candidate, trial).await;
         }
-        self.names(fails).await;
+        self.names(trial).await;
         let mut index = 0;
         while index < self.best.len() {
             let mut place = 0;
             // A candidate that fails is simplified further before the next operation's turn.
             while let Some(candidate) = simpler(&self.best, index).into_iter().nth(place) {
-                place = if self.take(candidate, fails).await { 0 } else { place + 1 };
+                place = if self.take(candidate, trial).await { 0 } else { place + 1 };
             }
             index += 1;
         }
     }
 
     /// Gives plain names, one by one, and takes away directories.
-    async fn names(&mut self, fails: &mut impl AsyncFnMut(&[Operation]) -> bool) {
+    async fn names(&mut self, trial: &mut dyn Trial) {
         let mut seen: Vec<Vec<u8>> = Vec::new();
         while let Some(name) = parts(&self.best).into_iter().find(|name| !seen.contains(name)) {
             seen.push(name.clone());
             let relative = renamed(&self.best, &name, None);
-            if self.take(relative, fails).await {
+            if self.take(relative, trial).await {
                 continue;
             }
             let used = parts(&self.best);
@@ -89,14 +97,14 @@ impl Search {
                 }
                 if !used.iter().any(|other| other == simple.as_bytes()) {
                     let candidate = renamed(&self.best, &name, Some(simple.as_bytes()));
-                    self.take(candidate, fails).await;
+                    self.take(candidate, trial).await;
                     seen.push(simple.as_bytes().to_vec());
                     break;
                 }
             }
         }
         let candidate = self.best.iter().cloned().map(unrooted).collect();
-        self.take(candidate, fails).await;
+        self.take(candidate, trial).await;
     }
 }
 
@@ -334,9 +342,17 @@ mod tests {
         Operation { session, what: What::Fetch { rest, path: path.into(), cut: None } }
     }
 
-    fn check(operations: Vec<Operation>, fails: impl Fn(&[Operation]) -> bool, expect: &[Operation]) {
+    struct Pure<F>(F);
+
+    impl<F: Fn(&[Operation]) -> bool + Send> Trial for Pure<F> {
+        fn fails<'a>(&'a mut self, candidate: &'a [Operation]) -> BoxFuture<'a, bool> {
+            Box::pin(std::future::ready((self.0)(candidate)))
+        }
+    }
+
+    fn check(operations: Vec<Operation>, fails: impl Fn(&[Operation]) -> bool + Send, expect: &[Operation]) {
         assert!(fails(&operations));
-        let found = block_on(shrink(operations, 5000, async |candidate: &[Operation]| fails(candidate)));
+        let found = block_on(shrink(operations, 5000, &mut Pure(fails)));
         let shown = |all: &[Operation]| all.iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(shown(&found), shown(expect));
     }

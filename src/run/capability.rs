@@ -89,7 +89,7 @@ fn harmless(verb: &str) -> String {
 
 impl Capabilities {
     /// Asks a server what the needs of some cases come down to.
-    pub(super) async fn ask(ground: &Ground, account: &Account, needs: &BTreeSet<&str>, deadline: Duration) -> Self {
+    pub(crate) async fn ask(ground: &Ground, account: &Account, needs: &BTreeSet<&str>, deadline: Duration) -> Self {
         let mut found = Self::default();
         let (disk, root) = (std::sync::Arc::clone(&ground.disk), account.root.clone());
         let laid = tokio::task::spawn_blocking(move || disk.lay(&root, &[])).await;
@@ -149,7 +149,7 @@ impl Capabilities {
     }
 
     /// Why a case cannot be played, if it cannot.
-    pub(super) fn lacks(&self, needs: &[String], facilities: &Facilities, ipv6: bool) -> Option<String> {
+    pub(crate) fn lacks(&self, needs: &[String], facilities: &Facilities, ipv6: bool) -> Option<String> {
         needs.iter().find_map(|text| {
             let met = match need(text) {
                 Need::Letter(letter) => facilities.letters.iter().any(|known| known.char() == letter),

@@ -56,6 +56,13 @@ impl Builder {
         self
     }
 
+    /// The same with a time of its own: `YYYYMMDDHHMMSS`, UTC.
+    #[must_use]
+    pub fn aged(mut self, path: impl Into<Vec<u8>>, what: FileKind, mtime: impl Into<String>) -> Self {
+        self.front.files.push((path.into(), FileSpec { what, mtime: Some(mtime.into()), mode: None }));
+        self
+    }
+
     /// A line (or several) of the body, as a file would have it.
     #[must_use]
     pub fn line(mut self, line: &str) -> Self {

@@ -1,0 +1,237 @@
+//! What becomes of a failure: played again, shrunk, written, and the file proved.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::future::BoxFuture;
+
+use super::compare::{Divergence, Kind};
+use super::event::{Finding, Proof};
+use super::known::{Known, Mark};
+use super::operation::{Operation, SESSIONS};
+use super::player::{Cast, Ground, Manner, Played, play};
+use super::shrink::{Trial, shrink};
+use super::strategy::Topic;
+use super::write::{About, write};
+use crate::ftp::letter::Letters;
+use crate::judge::verdict::Verdict;
+use crate::requirement::Catalogue;
+use crate::run::plan::Plan;
+use crate::run::suite::Suite;
+use crate::run::{self, Options};
+use crate::scenario::model::Way;
+use crate::target::Target;
+use crate::target::reference::Reference;
+
+/// A failure is played so often before it is believed.
+const AGAIN: u32 = 3;
+/// So many candidates are played in a shrinking.
+const MOST: usize = 1500;
+/// A shrinking takes so long at most.
+const LONGEST: Duration = Duration::from_secs(25);
+/// Where silence is the failure, a reply may take so long while it is shrunk.
+const SHORT: Duration = Duration::from_millis(600);
+
+/// A case that failed.
+pub(super) struct Suspect {
+    pub(super) case: u64,
+    pub(super) topic: Topic,
+    pub(super) cast: Cast,
+    pub(super) operations: Vec<Operation>,
+    pub(super) divergence: Divergence,
+    /// Since the server ran.
+    pub(super) after: Duration,
+}
+
+/// A finding, and the way that leads to it.
+pub(super) struct Investigated {
+    pub(super) finding: Finding,
+    pub(super) way: Vec<Mark>,
+}
+
+struct Lab<'a> {
+    ground: &'a Ground,
+    nothing: Known,
+    kind: Kind,
+    played: u32,
+}
+
+impl Lab<'_> {
+    async fn play(&mut self, cast: &Cast, operations: &[Operation], deadline: Duration) -> Played {
+        self.played += 1;
+        let ground = Ground { deadline, ..self.ground.clone() };
+        let manner = Manner { thorough: true, known: &self.nothing, coverage: None };
+        play(&ground, cast, &mut operations.to_vec().into_iter(), manner).await
+    }
+
+    /// Whether it fails in the same way, in one of so many times.
+    async fn fails(&mut self, cast: &Cast, operations: &[Operation], times: u32, deadline: Duration) -> bool {
+        for _ in 0..times {
+            if self.play(cast, operations, deadline).await.divergence.is_some_and(|divergence| divergence.kind == self.kind) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// So many times; how often it failed, and the last time that it did.
+    async fn rate(&mut self, cast: &Cast, operations: &[Operation], times: u32) -> (u32, Option<Played>) {
+        let (mut failed, mut last) = (0, None);
+        for _ in 0..times {
+            let played = self.play(cast, operations, self.ground.deadline).await;
+            if played.divergence.as_ref().is_some_and(|divergence| divergence.kind == self.kind) {
+                failed += 1;
+                last = Some(played);
+            }
+        }
+        (failed, last)
+    }
+}
+
+/// Candidates of a shrinking, up to a time.
+struct Trials<'l, 'g> {
+    lab: &'l mut Lab<'g>,
+    cast: &'l Cast,
+    times: u32,
+    deadline: Duration,
+    end: Instant,
+}
+
+impl Trial for Trials<'_, '_> {
+    fn fails<'a>(&'a mut self, candidate: &'a [Operation]) -> BoxFuture<'a, bool> {
+        Box::pin(async { Instant::now() < self.end && self.lab.fails(self.cast, candidate, self.times, self.deadline).await })
+    }
+}
+
+/// Looks into a failure.
+pub(super) async fn investigate(target: &Arc<dyn Target>, ground: &Ground, suspect: Suspect, seed: u64) -> Investigated {
+    let began = Instant::now();
+    let mut lab = Lab { ground, nothing: Known::default(), kind: suspect.divergence.kind, played: 0 };
+    let (failed, _) = lab.rate(&suspect.cast, &suspect.operations, AGAIN).await;
+    if failed == 0 {
+        return fleeting(suspect, lab.played);
+    }
+    let times = if failed == AGAIN { 1 } else { AGAIN + 1 };
+    let deadline = if lab.kind == Kind::Silence { SHORT.min(ground.deadline) } else { ground.deadline };
+    let cast = simpler_cast(&mut lab, &suspect, times, deadline).await;
+    let mut trials = Trials { lab: &mut lab, cast: &cast, times, deadline, end: began + LONGEST };
+    let shrunk = shrink(suspect.operations.clone(), MOST, &mut trials).await;
+    let cast = simpler_cast(&mut lab, &Suspect { cast, operations: shrunk.clone(), ..suspect.again() }, times, deadline).await;
+    let again = if failed == AGAIN { AGAIN } else { 3 * AGAIN };
+    let (failed, last) = lab.rate(&cast, &shrunk, again).await;
+    let Some(last) = last else { return fleeting(suspect, lab.played) };
+    let Some(divergence) = last.divergence.clone() else { return fleeting(suspect, lab.played) };
+    let (scenario, proof) = prove(target, ground, &last, &cast, &divergence, &suspect, seed).await;
+    let way = last.records.iter().map(|record| record.mark).collect();
+    let steps = last.records.into_iter().map(|record| record.operation).collect();
+    let Suspect { case, topic, after, .. } = suspect;
+    let finding =
+        Finding { divergence, steps, case, topic, after, rate: (failed, again), played: lab.played, scenario, proof };
+    Investigated { finding, way }
+}
+
+impl Suspect {
+    fn again(&self) -> Self {
+        Self {
+            case: self.case,
+            topic: self.topic,
+            cast: self.cast.clone(),
+            operations: Vec::new(),
+            divergence: self.divergence.clone(),
+            after: self.after,
+        }
+    }
+}
+
+/// It came, and does not come again.
+fn fleeting(suspect: Suspect, played: u32) -> Investigated {
+    let finding = Finding {
+        divergence: suspect.divergence,
+        steps: suspect.operations,
+        case: suspect.case,
+        topic: suspect.topic,
+        after: suspect.after,
+        rate: (0, played),
+        played,
+        scenario: None,
+        proof: Proof::Fleeting,
+    };
+    Investigated { finding, way: Vec::new() }
+}
+
+/// With fewer restrictions, and by PASV, where it fails so too.
+async fn simpler_cast(lab: &mut Lab<'_>, suspect: &Suspect, times: u32, deadline: Duration) -> Cast {
+    let mut cast = suspect.cast.clone();
+    for session in 0..SESSIONS {
+        let mut simpler = cast.clone();
+        simpler.letters[session] = Letters::ALL;
+        if simpler != cast && lab.fails(&simpler, &suspect.operations, times, deadline).await {
+            cast = simpler;
+        }
+    }
+    let simpler = Cast { way: Way::Pasv, ..cast.clone() };
+    if simpler != cast && lab.fails(&simpler, &suspect.operations, times, deadline).await {
+        cast = simpler;
+    }
+    cast
+}
+
+/// Writes the scenario, and plays it on the server and on the reference.
+async fn prove(
+    target: &Arc<dyn Target>,
+    ground: &Ground,
+    last: &Played,
+    cast: &Cast,
+    divergence: &Divergence,
+    suspect: &Suspect,
+    seed: u64,
+) -> (Option<String>, Proof) {
+    let requirement = Catalogue::built_in().find(divergence.cites);
+    let title = requirement.map_or_else(|| divergence.cites.to_owned(), |requirement| requirement.statement.clone());
+    let told = last.records.last().map(|record| record.operation.to_string()).unwrap_or_default();
+    let about = About {
+        id: format!("explore-{}", suspect.case),
+        title,
+        comment: vec![
+            format!("Found by ftpspec explore --seed {seed}, case {}, on {}.", suspect.case, target.name()),
+            format!("Wrong: {}", divergence.told),
+            format!("at the last step, {told}"),
+        ],
+        divergence,
+    };
+    let text = match write(&last.records, cast, &ground.able, &about) {
+        Ok(text) => text,
+        Err(diagnostics) => {
+            let told = diagnostics.first().map(|diagnostic| diagnostic.message.clone()).unwrap_or_default();
+            return (None, Proof::NotReproduced(format!("no scenario could be written: {told}")));
+        }
+    };
+    let reference: Arc<dyn Target> = Arc::new(Reference::default());
+    let proof = match (verdict(&reference, &about.id, &text, 1).await, verdict(target, &about.id, &text, AGAIN).await) {
+        (Ok(Verdict::Pass | Verdict::Info | Verdict::Deviation), Ok(Verdict::Fail)) => Proof::Shown,
+        (Ok(Verdict::Pass | Verdict::Info | Verdict::Deviation), Ok(other)) => {
+            Proof::NotReproduced(format!("played, the file ends as {}", other.word()))
+        }
+        (Ok(other), Ok(_)) => Proof::NotBelieved(format!("on the reference the file ends as {}", other.word())),
+        (Err(told), _) | (Ok(_), Err(told)) => Proof::NotReproduced(told),
+    };
+    (Some(text), proof)
+}
+
+/// How a scenario ends on a target: the first time that it fails, else the last time.
+async fn verdict(target: &Arc<dyn Target>, id: &str, text: &str, times: u32) -> Result<Verdict, String> {
+    let suite = Suite::of_texts([(id, text)]).map_err(|error| error.to_string())?;
+    let mut last = Err("it was not played".to_owned());
+    for _ in 0..times {
+        let plan = Plan::new(suite.cases().cloned().collect(), true);
+        let (reports, summary) = run::collect(Arc::clone(target), plan, Options { jobs: 1, ..Options::default() }).await;
+        last = match (reports.first(), summary.not_started) {
+            (Some(report), None) => Ok(report.outcome.verdict),
+            (_, told) => Err(told.unwrap_or_else(|| "it was not played".to_owned())),
+        };
+        if last == Ok(Verdict::Fail) {
+            break;
+        }
+    }
+    last
+}
