@@ -304,18 +304,18 @@ fn set(entries: &[(Vec<u8>, Option<u64>)], names: &BTreeSet<Vec<u8>>, told: &mut
 /// What is wrong with what stands at a path; `None` where it is as it should be.
 #[must_use]
 pub fn stands(path: &VirtualPath, should: &State, found: &DiskState) -> Option<String> {
-    let told = match (should, found) {
+    let found = match (should, found) {
         (State::Absent, DiskState::Absent) | (State::Directory, DiskState::Directory { .. }) => return None,
         (State::File(_), DiskState::File { content, .. }) => {
             let agreement = content.against.first()?;
             if agreement.is_equal(content.len) {
                 return None;
             }
-            let (len, all, common) = (content.len, agreement.expected_len, agreement.common);
-            if common == len || common == all {
-                format!("a file of {len} bytes instead of {all}")
+            let (len, common) = (content.len, agreement.common);
+            if common == len || common == agreement.expected_len {
+                format!("a file of {len} bytes")
             } else {
-                format!("a file of {len} bytes, of {all} that should be there, and the first wrong one is at {common}")
+                format!("a file of {len} bytes, the first wrong one at {common}")
             }
         }
         (_, DiskState::Absent) => "nothing".to_owned(),
@@ -328,7 +328,7 @@ pub fn stands(path: &VirtualPath, should: &State, found: &DiskState) -> Option<S
         State::Directory => "a directory".to_owned(),
         State::File(content) => format!("a file of {} bytes", content.len()),
     };
-    Some(format!("at {path} stands {told}, and {should} should"))
+    Some(format!("at {path} there is {found}, and there should be {should}"))
 }
 
 /// Bytes for people.

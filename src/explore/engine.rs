@@ -254,7 +254,10 @@ impl Shared {
         let kind = suspect.divergence.kind;
         let Investigated { finding, way } = investigate(&self.target, &ground, suspect, self.options.seed).await;
         let mut state = self.state.lock().await;
-        state.known.learn(way, kind);
+        if !state.known.learn(way, marks.last().copied(), kind) {
+            state.summary.repeated += 1;
+            return;
+        }
         tell(&self.events, Event::Found(Box::new(finding.clone())));
         state.summary.findings.push(finding);
         let counted = state.summary.findings.iter().filter(|finding| finding.proof != Proof::Fleeting).count();

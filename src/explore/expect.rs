@@ -365,6 +365,8 @@ impl Reader<'_> {
         cut.at > len
             || ascii
             || cut.how == CutKind::Close
+            // Before it has read something the server need not have heard of the data connection (transfer/closed-early).
+            || matches!(cut.how, CutKind::Reset | CutKind::Abort) && cut.at < 2
             || cut.how == CutKind::Abort && !self.able.abor
             || rest.is_some() && rest != there
     }
@@ -398,7 +400,8 @@ impl Reader<'_> {
                 _ => self.never(lacks, "959-4.2.1-transient-450-permanent-550", Vec::new()),
             });
         };
-        if cut.is_some_and(|cut| cut.at > bytes.len() as u64) {
+        let before_all = |cut: &Cut| matches!(cut.how, CutKind::Reset | CutKind::Close | CutKind::Abort) && cut.at == 0;
+        if cut.is_some_and(|cut| cut.at > bytes.len() as u64 || before_all(cut)) {
             return None;
         }
         let cites = match (ascii, rest) {

@@ -47,16 +47,28 @@ fn leads(way: &[Mark], steps: &[Mark]) -> bool {
 }
 
 impl Known {
-    /// Learns a way.
-    pub fn learn(&mut self, marks: Vec<Mark>, kind: Kind) {
-        if !marks.is_empty() {
-            self.0.push(Way { marks, kind, came: 1 });
+    /// Learns the way of a finding, and the step that failed before it was shrunk. Says whether it is new: another failure
+    /// may have shrunk to the same.
+    pub fn learn(&mut self, marks: Vec<Mark>, failed: Option<Mark>, kind: Kind) -> bool {
+        if marks.is_empty() {
+            return true;
         }
+        let found = self.0.iter_mut().find(|way| way.kind == kind && way.marks == marks);
+        let new = found.is_none();
+        match found {
+            Some(way) => way.came = way.came.saturating_add(1),
+            None => self.0.push(Way { marks, kind, came: 1 }),
+        }
+        if let Some(failed) = failed.filter(|_| !new) {
+            // What leads there in another guise need not be looked into each time.
+            self.0.push(Way { marks: vec![failed], kind, came: 1 });
+        }
+        new
     }
 
     /// Whether a sequence that failed went a known way; counts it.
     pub fn covers(&mut self, steps: &[Mark], kind: Kind) -> bool {
-        let found = self.0.iter_mut().find(|way| way.kind == kind && leads(&way.marks, steps));
+        let found = self.0.iter_mut().find(|way| way.kind == kind && way.marks.last() == steps.last() && leads(&way.marks, steps));
         found.is_some_and(|way| {
             way.came = way.came.saturating_add(1);
             true
@@ -103,7 +115,7 @@ mod tests {
     fn only_the_last_step_of_a_way_that_came_often_is_left_out() {
         let [make, enter, remove] = [What::Mkd(b"d".to_vec()), What::Cwd(b"d".to_vec()), What::Rmd(b"x".to_vec())].map(mark);
         let mut known = Known::default();
-        known.learn(vec![make, enter, remove], Kind::Disk);
+        assert!(known.learn(vec![make, enter, remove], None, Kind::Disk) && !known.clone().learn(vec![make, enter, remove], None, Kind::Disk));
         let walk = |known: &Known| {
             let mut progress = known.progress();
             for step in [make, remove, enter] {

@@ -97,18 +97,21 @@ pub struct CaseDraft {
 /// Cases of a topic. `sets` is how many letter sets there are: the first is all.
 #[must_use]
 pub fn case(topic: Topic, sets: usize, length: usize, epsv: bool) -> BoxedStrategy<CaseDraft> {
-    let restricted = if topic == Topic::Letters { 6 } else { 1 };
-    let letters = move || prop_oneof![6 => Just(0), restricted => 0..sets.max(1)];
+    let letters = move |restricted: u32| {
+        let all = Just(0).boxed();
+        if restricted == 0 || sets < 2 { all } else { prop_oneof![10 - restricted => all, restricted => 1..sets].boxed() }
+    };
+    let (second, third) = if topic == Topic::Letters { (letters(5), letters(9)) } else { (letters(1), letters(1)) };
     let way = if epsv { prop_oneof![Just(Way::Pasv), Just(Way::Epsv)].boxed() } else { Just(Way::Pasv).boxed() };
     let operation = operation(topic);
-    ((Just(0), letters(), letters()), way, prop::collection::vec(operation, length / 3..=length))
+    ((Just(0), second, third), way, prop::collection::vec(operation, length / 3..=length))
         .prop_map(|((first, second, third), way, drafts)| CaseDraft { letters: [first, second, third], way, drafts })
         .boxed()
 }
 
 fn operation(topic: Topic) -> BoxedStrategy<Draft> {
     let session = match topic {
-        Topic::Letters => prop_oneof![4 => Just(0), 3 => Just(1), 3 => Just(2)],
+        Topic::Letters => prop_oneof![4 => Just(0), 2 => Just(1), 4 => Just(2)],
         _ => prop_oneof![6 => Just(0), 2 => Just(1), 2 => Just(2)],
     };
     (session, what(topic)).prop_map(|(session, what)| Draft { session, what }).boxed()
