@@ -408,8 +408,8 @@ impl Client {
     }
 }
 
-/// Two transfers at the same time: the first begins and, where it is an upload, sends its first half; the second takes place; the
-/// first goes on to its end.
+/// Two transfers at the same time: both begin; the first, where it is an upload, sends its first half; the second goes on to its
+/// end, and then the first.
 pub(super) async fn together(one: &mut Client, two: &mut Client, operation: &Operation, expected: &Expectation) -> Seen {
     use super::operation::Side;
     let What::Together { first, second, .. } = &operation.what else { return Seen::default() };
@@ -423,11 +423,13 @@ pub(super) async fn together(one: &mut Client, two: &mut Client, operation: &Ope
         Begun::Ended(ending) => return Seen { ending, ..Seen::default() },
     };
     let deadline = one.deadline;
+    let begun = two.half(second).await;
     if let Side::Up { source, .. } = first {
         let content = source.content();
-        connection.send(&content.slice(0, content.len() / 2), deadline).await;
+        // The second goes on when the server has read this.
+        connection.send_segments(&[content.slice(0, content.len() / 2), Content::Zeros(0)], deadline).await;
     }
-    let other = match two.half(second).await {
+    let other = match begun {
         Begun::Ended(ending) => Seen { ending, ..Seen::default() },
         Begun::Open(mut connection) => match second {
             Side::Up { source, .. } => {

@@ -160,7 +160,8 @@ fn brought(operation: &Operation, expected: &Expectation, seen: &Seen, accepted:
     let wrong = |kind, told: String| Err(Divergence::new(kind, expected.cites, told));
     match &expected.brings {
         Brings::Nothing => Ok(()),
-        Brings::Directory(path) => {
+        Brings::Directory(new, old) => {
+            let path = if accepted { new } else { old };
             let lines = seen.directory.as_ref().unwrap_or(&seen.lines);
             match lines.last().and_then(|line| parse_257(line)) {
                 _ if !accepted && seen.directory.is_none() => Ok(()),

@@ -51,8 +51,8 @@ pub enum Brings {
     Nothing,
     /// These bytes on the data connection.
     Data(Content),
-    /// The working directory, in 257; of CWD and CDUP also where they are refused: the old one.
-    Directory(VirtualPath),
+    /// The working directory, in 257: the new one, and the old one where the way there is refused.
+    Directory(VirtualPath, VirtualPath),
     /// The number of SIZE.
     Size(u64),
     /// The time of MDTM.
@@ -126,7 +126,7 @@ impl Reader<'_> {
             What::Cwd(path) => self.cwd(path),
             What::Cdup => self.cdup(),
             What::Pwd => Some(Expectation {
-                brings: Brings::Directory(self.model.cwd(self.session)),
+                brings: Brings::Directory(self.model.cwd(self.session), self.model.cwd(self.session)),
                 ..self.said(b"PWD", "959-4.1.3-pwd-returns-cwd", true)?
             }),
             What::Mkd(path) => self.mkd(path),
@@ -219,7 +219,7 @@ impl Reader<'_> {
         } else {
             self.never(lacks, "959-4.2.1-transient-450-permanent-550", Vec::new())
         };
-        expected.brings = Brings::Directory(expected.after.cwd(self.session));
+        expected.brings = Brings::Directory(expected.after.cwd(self.session), self.model.cwd(self.session));
         Some(expected)
     }
 
@@ -233,7 +233,7 @@ impl Reader<'_> {
             (true, false) => self.done(self.must(&[&here], cites), cites, Vec::new(), after),
             (false, _) => self.never(self.lacks(Letter::Enter, "defacto-perm-e-cdup"), cites, Vec::new()),
         };
-        expected.brings = Brings::Directory(expected.after.cwd(self.session));
+        expected.brings = Brings::Directory(expected.after.cwd(self.session), self.model.cwd(self.session));
         Some(expected)
     }
 

@@ -116,7 +116,7 @@ pub(super) async fn play(ground: &Ground, cast: &Cast, script: &mut (dyn Script 
         let step = player.step(&operation, &expected, manner.thorough || played.count.is_multiple_of(LOOK)).await;
         let (accepted, divergence) = match step {
             Ok(accepted) => (accepted, None),
-            Err(Stop::Wrong(divergence)) => (matches!(divergence.kind, Kind::Disk | Kind::Accepted | Kind::Data), Some(divergence)),
+            Err(Stop::Wrong(divergence, accepted)) => (accepted, Some(divergence)),
             Err(Stop::Trouble(told)) => {
                 played.trouble = Some(told);
                 break;
@@ -145,14 +145,9 @@ pub(super) async fn play(ground: &Ground, cast: &Cast, script: &mut (dyn Script 
 }
 
 enum Stop {
-    Wrong(Divergence),
+    /// The server is wrong; and whether it carried the operation out.
+    Wrong(Divergence, bool),
     Trouble(String),
-}
-
-impl From<Divergence> for Stop {
-    fn from(divergence: Divergence) -> Self {
-        Self::Wrong(divergence)
-    }
 }
 
 impl From<io::Error> for Stop {
@@ -170,10 +165,11 @@ impl Player<'_> {
             }
         }
         let seen = self.perform(operation, expected).await;
-        let accepted = compare(operation, expected, &seen)?;
+        let accepted = compare(operation, expected, &seen)
+            .map_err(|divergence| Stop::Wrong(divergence, matches!(seen.ending, Ending::Accepted(_) | Ending::Left)))?;
         self.follow(operation, expected, &seen, accepted).await?;
         if all {
-            self.look_at_all(expected).await?;
+            self.look_at_all(expected, accepted).await?;
         }
         Ok(accepted)
     }
@@ -221,7 +217,7 @@ impl Player<'_> {
                         _ if !accepted => "959-4.2-negative-means-not-done",
                         _ => expected.cites,
                     };
-                    return Err(Divergence { kind: Kind::Disk, cites, told, path: Some(path.clone()) }.into());
+                    return Err(Stop::Wrong(Divergence { kind: Kind::Disk, cites, told, path: Some(path.clone()) }, accepted));
                 }
             }
         }
@@ -254,7 +250,8 @@ impl Player<'_> {
         };
         if let Some(told) = told {
             let told = format!("{told}, or a beginning of it of {least} bytes or more");
-            return Err(Divergence { kind: Kind::Disk, cites: "sec-rob-client-drops-data", told, path: Some(path.clone()) }.into());
+            let divergence = Divergence { kind: Kind::Disk, cites: "sec-rob-client-drops-data", told, path: Some(path.clone()) };
+            return Err(Stop::Wrong(divergence, true));
         }
         self.model.say(operation.session, b"PWD");
         if closed {
@@ -288,11 +285,11 @@ impl Player<'_> {
     }
 
     /// All that is there, against all that should be.
-    async fn look_at_all(&self, expected: &Expectation) -> Result<(), Stop> {
+    async fn look_at_all(&self, expected: &Expectation, accepted: bool) -> Result<(), Stop> {
         let tree = self.model.tree();
         for (path, _) in &tree {
             if let (Some(told), _) = self.look(path, &self.model.state(path), &[]).await? {
-                return Err(elsewhere(expected, path, told).into());
+                return Err(Stop::Wrong(elsewhere(expected, path, told), accepted));
             }
         }
         let (disk, root) = (Arc::clone(&self.ground.disk), self.ground.root.clone());
@@ -301,7 +298,7 @@ impl Player<'_> {
         for name in snapshot.0.keys().filter(|name| !known(name)) {
             let path = VirtualPath::root().join(name);
             if let (Some(told), _) = self.look(&path, &State::Absent, &[]).await? {
-                return Err(elsewhere(expected, &path, told).into());
+                return Err(Stop::Wrong(elsewhere(expected, &path, told), accepted));
             }
         }
         Ok(())

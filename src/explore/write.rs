@@ -38,12 +38,17 @@ pub(super) fn write(records: &[Record], cast: &Cast, able: &Abilities, about: &A
         let Some((before, expected)) = &record.full else { continue };
         let last = place + 1 == records.len();
         let told = last.then_some(about.divergence);
-        let accepted = if told.is_some_and(|told| matches!(told.kind, Kind::Refused | Kind::Accepted)) {
+        // The last step is written as it should be; what is on disk must be right whether it is carried out or not.
+        let accepted = if told.is_some_and(|told| told.kind != Kind::Disk) {
             !matches!(expected.accept, Accept::Never(_))
         } else {
             record.mark.accepted
         };
         writer.operation(&record.operation, before, expected, accepted, told);
+        // What is out of step at the last step was so before it.
+        if about.divergence.kind == Kind::Session && writer.open[record.operation.session] {
+            writer.cited("alive", Some(about.divergence.cites));
+        }
     }
     if let Some(control) = control(records, cast, able) {
         writer.line("");
@@ -189,7 +194,7 @@ impl Writer {
                 self.open[operation.session] = false;
             }
             What::Type { ascii } => self.simple(if *ascii { b"TYPE A" } else { b"TYPE I" }, &step, None),
-            What::Pwd => self.pwd(&step, expected),
+            What::Pwd => self.pwd(&step),
             What::Cwd(path) => self.moved(&line("CWD", path), &step),
             What::Cdup => self.moved(b"CDUP", &step),
             What::Mkd(path) => self.simple(&line("MKD", path), &step, None),
@@ -264,15 +269,16 @@ impl Writer {
         self.cited(&if step.accepted { format!("S> 2xx{text}") } else { "S> 4xx | 5xx".to_owned() }, step.cites());
     }
 
-    fn pwd(&mut self, step: &Step<'_>, expected: &Expectation) {
+    fn pwd(&mut self, step: &Step<'_>) {
         self.line("C> PWD");
-        let Brings::Directory(path) = &expected.brings else { return };
+        let Brings::Directory(new, old) = &step.expected.brings else { return };
+        let path = if step.accepted { new } else { old };
         let quoted = quote(&path.to_bytes());
         let mut pattern = vec![Piece::Literal(b"\"".to_vec())];
         if path.is_root() {
             pattern.push(Piece::Literal(quoted[1..].to_vec()));
         } else {
-            pattern.extend([Piece::Wild, Piece::Literal(quoted[1..].to_vec())]);
+            pattern.extend([Piece::Wild, Piece::Literal(quoted[2..].to_vec())]);
         }
         pattern.push(Piece::Wild);
         let text = print_text(&Text(pattern));
@@ -282,8 +288,7 @@ impl Writer {
     fn moved(&mut self, line: &[u8], step: &Step<'_>) {
         self.simple(line, step, None);
         if step.told.is_some() {
-            let after = if step.accepted { step.expected.clone() } else { step.expected.clone() };
-            self.pwd(step, &after);
+            self.pwd(step);
         }
     }
 
@@ -482,13 +487,17 @@ impl Writer {
 
     fn together(&mut self, session: usize, first: &Side, other: usize, second: &Side, step: &Step<'_>) {
         let (left, right) = if let Brings::Both(left, right) = &step.expected.brings { (left, right) } else { (&None, &None) };
+        self.session(other);
+        self.session(session);
         self.begin_side(first, step);
-        if let Side::Up { source, .. } = first {
-            let (name, half) = (self.written.name(source), source.len() / 2);
-            self.line(&format!("C>> {name}[..{half}]"));
-        }
         self.session(other);
         self.begin_side(second, step);
+        if let Side::Up { source, .. } = first {
+            self.session(session);
+            let (name, half) = (self.written.name(source), source.len() / 2);
+            self.line(&format!("C>> {name}[..{half}] split \"\""));
+            self.session(other);
+        }
         match second {
             Side::Up { source, .. } => {
                 let whole = self.written.whole(source);

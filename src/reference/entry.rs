@@ -19,7 +19,8 @@ impl Turn<'_> {
         if !self.letters().has(Letter::Delete) && self.broken(Bug::DeniedDeleDeletes) {
             let _ = self.world.fs.remove_file(self.root(), &path, self.now);
         }
-        if !self.allow(Letter::Delete, Bug::LetterDele) {
+        let ignored = if self.session.cwd.is_root() { Bug::LetterDele } else { Bug::LetterDeleAfterCwd };
+        if !self.broken(Bug::LetterDele) && !self.allow(Letter::Delete, ignored) {
             return;
         }
         if self.broken(Bug::DeleLies) {

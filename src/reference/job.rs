@@ -115,11 +115,16 @@ impl Download {
     /// The planted bugs of a download's bytes.
     fn spoil(&mut self, world: &World, start: u64, last: bool, raw: &mut Vec<u8>) {
         const FLIPPED: u64 = 65_536;
+        const SHORT: u64 = 65_536;
         if world.broken(Bug::ByteFlipped) && (start..start + raw.len() as u64).contains(&FLIPPED) {
             raw[usize::try_from(FLIPPED - start).expect("within the block")] ^= 1;
         }
         if world.broken(Bug::ShortLastBlock) && last {
             raw.pop();
+        }
+        let border = self.offset > 0 && self.offset.is_multiple_of(SHORT);
+        if world.broken(Bug::ShortAtBorder) && last && border {
+            raw.truncate(raw.len().saturating_sub(usize::try_from(SHORT).expect("small")));
         }
         if world.broken(Bug::AsciiStripsHigh) && self.ascii {
             raw.iter_mut().for_each(|byte| *byte &= 0x7f);
@@ -168,6 +173,7 @@ impl Upload {
             Place { node: None, .. } => world.fs.make_file(self.root, &self.path, Content::Zeros(0), now)?,
         };
         world.fs.open(id);
+        world.latest = Some((self.root, id));
         self.file = Some(id);
         match self.how {
             How::Replace if world.broken(Bug::StorKeepsTail) => {}
@@ -201,6 +207,10 @@ impl Upload {
         if world.broken(Bug::LoneCrDropped) && self.ascii.is_some() {
             local.retain(|byte| *byte != b'\r');
         }
+        let resumed = matches!(self.how, How::At(1..));
+        if world.broken(Bug::ResumeLosesByte) && resumed && before == 0 && !local.is_empty() {
+            local.remove(0);
+        }
         self.store(world, local, now);
     }
 
@@ -215,6 +225,8 @@ impl Upload {
             How::Append => world.fs.file(id).map_or(0, FileData::len),
             How::Replace | How::At(_) | How::Unique => self.at,
         };
+        let latest = world.latest.filter(|(root, _)| *root == self.root && world.broken(Bug::UploadsMixed));
+        let id = latest.map_or(id, |(_, latest)| latest);
         world.fs.write(id, at, &local, now);
         self.at += local.len() as u64;
     }
@@ -228,6 +240,7 @@ impl Upload {
         if !held.is_empty() && !world.broken(Bug::LoneCrDropped) {
             self.store(world, held, now);
         }
+        world.latest = world.latest.filter(|(_, latest)| Some(*latest) != self.file);
         let Some(id) = self.file.take() else {
             if self.how == How::Unique {
                 let _ = world.fs.remove_file(self.root, &self.path, now);

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::bug::Bug;
-use super::fs::FileSystem;
+use super::fs::{FileSystem, NodeId};
 use crate::ftp::letter::Letters;
 
 /// A server without its sessions.
@@ -19,6 +19,8 @@ pub struct World {
     pub settings: Settings,
     /// The planted bugs; empty in the correct server.
     pub bugs: Vec<Bug>,
+    /// The root and the file of the upload that began last, until it ends: for a planted bug.
+    pub latest: Option<(NodeId, NodeId)>,
 }
 
 impl World {
