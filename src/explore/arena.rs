@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 
 use super::expect::Abilities;
-use super::player::Ground;
+use super::player::{Ground, STABLE};
 use crate::ftp::letter::{Letter, Letters};
 use crate::play;
 use crate::run::capability::Capabilities;
@@ -176,6 +176,7 @@ impl Arena {
             root: slot.root.clone(),
             able: self.able,
             deadline: self.deadline,
+            stable: STABLE,
         })
     }
 

@@ -197,6 +197,8 @@ impl Reader<'_> {
     }
 
     fn done(&self, accept: Accept, cites: &'static str, touches: Vec<VirtualPath>, after: Model) -> Expectation {
+        let led = touches.iter().flat_map(VirtualPath::names).any(|name| name.starts_with(b" "));
+        let cites = if led { "3659-2.2-leading-spaces-kept" } else { cites };
         Expectation { accept, brings: Brings::Nothing, cites, touches, choices: Vec::new(), leaves: None, after }
     }
 

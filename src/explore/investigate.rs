@@ -32,6 +32,16 @@ const LONGEST: Duration = Duration::from_secs(25);
 /// Where silence is the failure, a reply may take so long while it is shrunk.
 const SHORT: Duration = Duration::from_millis(600);
 
+/// While it is shrunk, what is wrong on disk must stay so for this long.
+const SETTLED: Duration = Duration::from_millis(25);
+
+/// How long to wait for a reply, and for the disk.
+#[derive(Clone, Copy)]
+struct Patience {
+    deadline: Duration,
+    stable: Duration,
+}
+
 /// A case that failed.
 pub(super) struct Suspect {
     pub(super) case: u64,
@@ -57,17 +67,18 @@ struct Lab<'a> {
 }
 
 impl Lab<'_> {
-    async fn play(&mut self, cast: &Cast, operations: &[Operation], deadline: Duration) -> Played {
+    async fn play(&mut self, cast: &Cast, operations: &[Operation], patience: Patience) -> Played {
         self.played += 1;
-        let ground = Ground { deadline, ..self.ground.clone() };
+        let Patience { deadline, stable } = patience;
+        let ground = Ground { deadline, stable, ..self.ground.clone() };
         let manner = Manner { thorough: true, known: &self.nothing, coverage: None };
         play(&ground, cast, &mut operations.to_vec().into_iter(), manner).await
     }
 
     /// Whether it fails in the same way, in one of so many times.
-    async fn fails(&mut self, cast: &Cast, operations: &[Operation], times: u32, deadline: Duration) -> bool {
+    async fn fails(&mut self, cast: &Cast, operations: &[Operation], times: u32, patience: Patience) -> bool {
         for _ in 0..times {
-            if self.play(cast, operations, deadline).await.divergence.is_some_and(|divergence| divergence.kind == self.kind) {
+            if self.play(cast, operations, patience).await.divergence.is_some_and(|divergence| divergence.kind == self.kind) {
                 return true;
             }
         }
@@ -78,7 +89,8 @@ impl Lab<'_> {
     async fn rate(&mut self, cast: &Cast, operations: &[Operation], times: u32) -> (u32, Option<Played>) {
         let (mut failed, mut last) = (0, None);
         for _ in 0..times {
-            let played = self.play(cast, operations, self.ground.deadline).await;
+            let patience = Patience { deadline: self.ground.deadline, stable: self.ground.stable };
+            let played = self.play(cast, operations, patience).await;
             if played.divergence.as_ref().is_some_and(|divergence| divergence.kind == self.kind) {
                 failed += 1;
                 last = Some(played);
@@ -93,13 +105,13 @@ struct Trials<'l, 'g> {
     lab: &'l mut Lab<'g>,
     cast: &'l Cast,
     times: u32,
-    deadline: Duration,
+    patience: Patience,
     end: Instant,
 }
 
 impl Trial for Trials<'_, '_> {
     fn fails<'a>(&'a mut self, candidate: &'a [Operation]) -> BoxFuture<'a, bool> {
-        Box::pin(async { Instant::now() < self.end && self.lab.fails(self.cast, candidate, self.times, self.deadline).await })
+        Box::pin(async { Instant::now() < self.end && self.lab.fails(self.cast, candidate, self.times, self.patience).await })
     }
 }
 
@@ -113,10 +125,11 @@ pub(super) async fn investigate(target: &Arc<dyn Target>, ground: &Ground, suspe
     }
     let times = if failed == AGAIN { 1 } else { AGAIN + 1 };
     let deadline = if lab.kind == Kind::Silence { SHORT.min(ground.deadline) } else { ground.deadline };
-    let cast = simpler_cast(&mut lab, &suspect, times, deadline).await;
-    let mut trials = Trials { lab: &mut lab, cast: &cast, times, deadline, end: began + LONGEST };
+    let patience = Patience { deadline, stable: SETTLED };
+    let cast = simpler_cast(&mut lab, &suspect, times, patience).await;
+    let mut trials = Trials { lab: &mut lab, cast: &cast, times, patience, end: began + LONGEST };
     let shrunk = shrink(suspect.operations.clone(), MOST, &mut trials).await;
-    let cast = simpler_cast(&mut lab, &Suspect { cast, operations: shrunk.clone(), ..suspect.again() }, times, deadline).await;
+    let cast = simpler_cast(&mut lab, &Suspect { cast, operations: shrunk.clone(), ..suspect.again() }, times, patience).await;
     let again = if failed == AGAIN { AGAIN } else { 3 * AGAIN };
     let (failed, last) = lab.rate(&cast, &shrunk, again).await;
     let Some(last) = last else { return fleeting(suspect, lab.played) };
@@ -160,17 +173,17 @@ fn fleeting(suspect: Suspect, played: u32) -> Investigated {
 }
 
 /// With fewer restrictions, and by PASV, where it fails so too.
-async fn simpler_cast(lab: &mut Lab<'_>, suspect: &Suspect, times: u32, deadline: Duration) -> Cast {
+async fn simpler_cast(lab: &mut Lab<'_>, suspect: &Suspect, times: u32, patience: Patience) -> Cast {
     let mut cast = suspect.cast.clone();
     for session in 0..SESSIONS {
         let mut simpler = cast.clone();
         simpler.letters[session] = Letters::ALL;
-        if simpler != cast && lab.fails(&simpler, &suspect.operations, times, deadline).await {
+        if simpler != cast && lab.fails(&simpler, &suspect.operations, times, patience).await {
             cast = simpler;
         }
     }
     let simpler = Cast { way: Way::Pasv, ..cast.clone() };
-    if simpler != cast && lab.fails(&simpler, &suspect.operations, times, deadline).await {
+    if simpler != cast && lab.fails(&simpler, &suspect.operations, times, patience).await {
         cast = simpler;
     }
     cast
@@ -212,7 +225,8 @@ async fn prove(
         (Ok(Verdict::Pass | Verdict::Info | Verdict::Deviation), Ok(other)) => {
             Proof::NotReproduced(format!("played, the file ends as {}", other.word()))
         }
-        (Ok(other), Ok(_)) => Proof::NotBelieved(format!("on the reference the file ends as {}", other.word())),
+        (Ok(Verdict::Fail), Ok(_)) => Proof::NotBelieved("on the reference the file fails too".to_owned()),
+        (Ok(other), Ok(_)) => Proof::NotReproduced(format!("on the reference the file ends as {}", other.word())),
         (Err(told), _) | (Ok(_), Err(told)) => Proof::NotReproduced(told),
     };
     (Some(text), proof)

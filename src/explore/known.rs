@@ -40,10 +40,23 @@ pub struct Progress<'k> {
     at: Vec<usize>,
 }
 
+impl Mark {
+    /// Whether a step is of this sort: what fails with plain names and all letters fails with others too.
+    fn fits(&self, step: &Self) -> bool {
+        let weaker = matches!((self.accept, step.accept), (Accept::Must(_), Accept::May));
+        self.class == step.class && self.accepted == step.accepted && (self.accept == step.accept || weaker)
+    }
+}
+
 /// Whether steps stand in a sequence in this order.
 fn leads(way: &[Mark], steps: &[Mark]) -> bool {
     let mut steps = steps.iter();
-    way.iter().all(|mark| steps.any(|step| step == mark))
+    way.iter().all(|mark| steps.any(|step| mark.fits(step)))
+}
+
+/// Whether both end in the same sort of step.
+fn ends(way: &[Mark], steps: &[Mark]) -> bool {
+    way.last().zip(steps.last()).is_some_and(|(last, step)| last.fits(step))
 }
 
 impl Known {
@@ -68,7 +81,7 @@ impl Known {
 
     /// Whether a sequence that failed went a known way; counts it.
     pub fn covers(&mut self, steps: &[Mark], kind: Kind) -> bool {
-        let found = self.0.iter_mut().find(|way| way.kind == kind && way.marks.last() == steps.last() && leads(&way.marks, steps));
+        let found = self.0.iter_mut().find(|way| way.kind == kind && ends(&way.marks, steps) && leads(&way.marks, steps));
         found.is_some_and(|way| {
             way.came = way.came.saturating_add(1);
             true
@@ -95,7 +108,7 @@ impl Progress<'_> {
     /// An operation was played.
     pub fn take(&mut self, mark: Mark) {
         for (way, at) in self.known.0.iter().zip(&mut self.at) {
-            if *at + 1 < way.marks.len() && way.marks[*at] == mark {
+            if *at + 1 < way.marks.len() && way.marks[*at].fits(&mark) {
                 *at += 1;
             }
         }

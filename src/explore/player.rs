@@ -23,7 +23,7 @@ use crate::target::{Account, Disk, LaidFile, LaidNode};
 /// Everything is looked at after so many operations.
 const LOOK: usize = 50;
 /// How long something on disk that is not as it should be must stay so until it is believed.
-const STABLE: Duration = Duration::from_millis(200);
+pub(super) const STABLE: Duration = Duration::from_millis(200);
 /// Files above this are read on a thread of their own.
 const LARGE: u64 = 1 << 18;
 
@@ -38,6 +38,8 @@ pub(super) struct Ground {
     pub(super) able: Abilities,
     /// How long a reply may take.
     pub(super) deadline: Duration,
+    /// How long what is wrong on disk must stay so.
+    pub(super) stable: Duration,
 }
 
 /// Who plays, and how the data connection is opened.
@@ -237,7 +239,7 @@ impl Player<'_> {
             async move { look(whole.len(), move || disk.look(&root, &name, &against)).await }
         };
         // Where the session is gone no reply tells when the server is done with it.
-        let found = rest(look, closed).await?;
+        let found = rest(look, if closed { self.ground.stable } else { Duration::ZERO }).await?;
         let (next, told) = match &found {
             DiskState::Absent => (State::Absent, None),
             DiskState::File { content, .. } if content.against[0].is_prefix(content.len) && content.len >= least => {
@@ -280,7 +282,7 @@ impl Player<'_> {
             let (disk, root, name, against) = (Arc::clone(&self.ground.disk), self.ground.root.clone(), name.clone(), against.clone());
             async move { look(large, move || disk.look(&root, &name, &against)).await }
         };
-        let found = rest(look_again, true).await?;
+        let found = rest(look_again, self.ground.stable).await?;
         Ok((stands(path, should, &found), None))
     }
 
@@ -340,11 +342,11 @@ async fn look<T: Send + 'static>(len: u64, look: impl FnOnce() -> io::Result<T> 
     tokio::task::spawn_blocking(look).await.unwrap_or_else(|panic| Err(io::Error::other(panic)))
 }
 
-/// Looks until what is seen has been the same for a while, where that is asked for.
-async fn rest<T: PartialEq, F: Future<Output = io::Result<T>>>(look: impl Fn() -> F, awaited: bool) -> io::Result<T> {
+/// Looks until what is seen has been the same for so long.
+async fn rest<T: PartialEq, F: Future<Output = io::Result<T>>>(look: impl Fn() -> F, stable: Duration) -> io::Result<T> {
     let mut seen = look().await?;
     let (mut same, mut pause) = (Duration::ZERO, Duration::from_millis(1));
-    while awaited && same < STABLE {
+    while same < stable {
         // The server's writes announce themselves by nothing.
         tokio::time::sleep(pause).await;
         same += pause;
