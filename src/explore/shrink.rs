@@ -86,8 +86,10 @@ impl Search {
         let mut seen: Vec<Vec<u8>> = Vec::new();
         while let Some(name) = parts(&self.best).into_iter().find(|name| !seen.contains(name)) {
             seen.push(name.clone());
-            let relative = renamed(&self.best, &name, None);
-            if self.take(relative, trial).await {
+            // Without the directory: also without what makes it and what goes there.
+            let flat = renamed(&self.best, &name, None);
+            let left = flat.iter().filter(|operation| !is_about(operation, &name)).cloned().collect();
+            if self.take(left, trial).await || self.take(flat, trial).await {
                 continue;
             }
             let used = parts(&self.best);
@@ -106,6 +108,12 @@ impl Search {
         let candidate = self.best.iter().cloned().map(unrooted).collect();
         self.take(candidate, trial).await;
     }
+}
+
+/// Whether an operation makes a directory of this name, or goes there.
+fn is_about(operation: &Operation, name: &[u8]) -> bool {
+    let (What::Mkd(path) | What::Cwd(path)) = &operation.what else { return operation.what == What::Cdup };
+    path.rsplit(|byte| *byte == b'/').next() == Some(name)
 }
 
 /// All names in all paths, each once.

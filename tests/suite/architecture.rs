@@ -3,10 +3,25 @@
 use std::path::{Path, PathBuf};
 
 /// The parts from top to bottom; a part uses only parts below it.
-const PARTS: [&str; 11] = ["cli", "report", "run", "play", "judge", "target", "wire", "scenario", "requirement", "reference", "ftp"];
+const PARTS: [&str; 12] = ["cli", "report", "explore", "run", "play", "judge", "target", "wire", "scenario", "requirement", "reference", "ftp"];
 
 /// Parts that do no I/O, know no clock and never name the runtime.
 const PURE: [&str; 5] = ["judge", "scenario", "requirement", "reference", "ftp"];
+
+/// Files of a part that is not pure as a whole, which are.
+const PURE_FILES: [&str; 11] = [
+    "explore/compare.rs",
+    "explore/coverage.rs",
+    "explore/draft.rs",
+    "explore/expect.rs",
+    "explore/known.rs",
+    "explore/model.rs",
+    "explore/operation.rs",
+    "explore/shrink.rs",
+    "explore/source.rs",
+    "explore/strategy.rs",
+    "explore/written.rs",
+];
 
 /// What a pure part never says.
 const IMPURE: [&str; 6] = ["tokio", "std::fs", "std::net::Tcp", "std::time::Instant", "SystemTime", "std::process"];
@@ -58,7 +73,7 @@ fn arrows_only_go_down() {
 fn pure_parts_do_no_io() {
     let mut wrong = Vec::new();
     for (height, file) in part_files() {
-        if !PURE.contains(&PARTS[height]) {
+        if !PURE.contains(&PARTS[height]) && !PURE_FILES.iter().any(|pure| file.ends_with(pure)) {
             continue;
         }
         let text = code(&file);

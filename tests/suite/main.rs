@@ -4,9 +4,11 @@
 mod architecture;
 mod baseline;
 mod degenerate;
+mod explore;
 mod panic;
 mod planted;
 mod profile;
+mod property;
 mod program;
 mod same;
 
