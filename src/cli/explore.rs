@@ -76,7 +76,7 @@ pub(super) fn explore(arguments: &Arguments, output: &mut Output) -> Result<Exit
     let usual = Options::default();
     let options = Options {
         cases: arguments.cases,
-        time: arguments.time.or(if arguments.cases.is_some() { None } else { usual.time }),
+        time: arguments.time.or_else(|| usual.time.filter(|_| arguments.cases.is_none())),
         seed: arguments.seed.unwrap_or_else(|| fastrand::u64(..1 << 32)),
         topics: arguments.topic.clone(),
         jobs: arguments.jobs.map_or(usual.jobs, usize::from),
@@ -224,7 +224,11 @@ impl<'a> Teller<'a> {
     /// Writes a scenario file; a name that is taken gets a number.
     fn write(&mut self, finding: &Finding, text: &str) -> io::Result<PathBuf> {
         std::fs::create_dir_all(&self.arguments.out)?;
-        let stem = format!("{}-{}", self.arguments.server.rsplit('/').next().unwrap_or("server").trim_end_matches(".toml"), finding.divergence.cites);
+        let stem = format!(
+            "{}-{}",
+            self.arguments.server.rsplit('/').next().unwrap_or("server").trim_end_matches(".toml"),
+            finding.divergence.cites
+        );
         let count = self.names.entry(stem.clone()).or_default();
         *count += 1;
         let name = if *count > 1 { format!("{stem}-{count}.ftp") } else { format!("{stem}.ftp") };
@@ -253,7 +257,10 @@ impl<'a> Teller<'a> {
         let rate = summary.rate();
         let repeated = if summary.repeated > 0 { format!(", which came {} more times", summary.repeated) } else { String::new() };
         let findings = plural(summary.findings.len(), "finding");
-        self.line(&format!("{findings}{repeated}; {cases} cases, {operations} operations in {seconds:.1} s ({rate:.0}/s); --seed {}", self.seed))
+        self.line(&format!(
+            "{findings}{repeated}; {cases} cases, {operations} operations in {seconds:.1} s ({rate:.0}/s); --seed {}",
+            self.seed
+        ))
     }
 
     /// What was explored: kinds of operations, and reply codes.

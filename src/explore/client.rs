@@ -213,10 +213,14 @@ impl Client {
 
     /// A data connection, REST where it is wanted, and the command up to its preliminary reply.
     async fn begin(&mut self, rest: Option<u64>, command: &[u8], small: bool) -> Begun {
-        let Some(ask) = passive_line(self.way) else { return Begun::Ended(Ending::Broken("no way to a data connection".to_owned(), false)) };
+        let Some(ask) = passive_line(self.way) else {
+            return Begun::Ended(Ending::Broken("no way to a data connection".to_owned(), false));
+        };
         self.send(ask.trim_ascii_end()).await;
         let passive = match self.reply().await {
-            Ok(reply) => passive_address(&reply, self.address).ok_or_else(|| format!("a data connection is answered with {}", code(&reply))),
+            Ok(reply) => {
+                passive_address(&reply, self.address).ok_or_else(|| format!("a data connection is answered with {}", code(&reply)))
+            }
             Err(broken) => return Begun::Ended(broken.into()),
         };
         let connected = match passive {
@@ -346,7 +350,11 @@ impl Client {
                 return self.ended(Read { data: observer.finish(), silent: is_silent(event) }).await;
             }
             CutKind::Reset | CutKind::Close => {
-                if cut.how == CutKind::Reset { connection.reset() } else { connection.finish() }
+                if cut.how == CutKind::Reset {
+                    connection.reset();
+                } else {
+                    connection.finish();
+                }
                 seen.ending = self.end().await;
             }
             CutKind::Abort => {

@@ -247,11 +247,8 @@ fn entry_facts(entry: &Entry, size: Option<u64>) -> Option<String> {
 /// What is wrong with a listing. Names that begin with a dot may be left out by LIST and NLST, and lines for people are
 /// looked at only for names that nobody can misread.
 fn listed(verb: ListVerb, entries: &[(Vec<u8>, Option<u64>)], listing: &[u8]) -> Option<String> {
-    let lines: Vec<&[u8]> = listing
-        .split(|byte| *byte == b'\n')
-        .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
-        .filter(|line| !line.is_empty())
-        .collect();
+    let lines: Vec<&[u8]> =
+        listing.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line)).filter(|line| !line.is_empty()).collect();
     let plain = |name: &[u8]| name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'.') && !name.starts_with(b".");
     let mut told = String::new();
     match verb {
@@ -262,7 +259,8 @@ fn listed(verb: ListVerb, entries: &[(Vec<u8>, Option<u64>)], listing: &[u8]) ->
                     let _ = write!(told, "{} is not listed; ", shown(name));
                 }
             }
-            let most = lines.iter().filter(|line| !line.starts_with(b"total ") && !line.ends_with(b" .") && !line.ends_with(b" ..")).count();
+            let most =
+                lines.iter().filter(|line| !line.starts_with(b"total ") && !line.ends_with(b" .") && !line.ends_with(b" ..")).count();
             if most > entries.len() {
                 let _ = write!(told, "{most} lines for {} entries; ", entries.len());
             }

@@ -15,27 +15,19 @@ pub trait Script {
 }
 
 /// Operations that are fixed.
-impl Script for std::vec::IntoIter<Operation> {
+#[derive(Debug)]
+pub struct Fixed<'o>(pub std::slice::Iter<'o, Operation>);
+
+impl Script for Fixed<'_> {
     fn next(&mut self, _: &Model) -> Option<Operation> {
-        Iterator::next(self)
+        self.0.next().cloned()
     }
 }
 
 /// Names that mean only themselves to every server.
 pub const PLAIN: [&str; 5] = ["a", "b.txt", "c.bin", "D", "e5"];
 /// Names that servers have stumbled over.
-pub const ODD: [&str; 10] = [
-    "two words",
-    "two  blanks",
-    "-dash",
-    ".dot",
-    "quo\"te",
-    "[a]*",
-    "semi;colon=1",
-    "caf\u{e9}",
-    "50%20",
-    " lead",
-];
+pub const ODD: [&str; 10] = ["two words", "two  blanks", "-dash", ".dot", "quo\"te", "[a]*", "semi;colon=1", "caf\u{e9}", "50%20", " lead"];
 
 /// Which name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,14 +166,15 @@ impl Script for Drafts {
             let Some(operation) = settle(&draft, model, &mut self.torn) else { continue };
             return Some(operation);
         }
-        Iterator::next(self.closing.get_or_insert_with(|| closing(model)))
+        self.closing.get_or_insert_with(|| closing(model)).next()
     }
 }
 
 /// What is there, as the first session sees it at the end.
 fn closing(model: &Model) -> std::vec::IntoIter<Operation> {
     let in_first = |what| Operation { session: 0, what };
-    let mut all = vec![in_first(What::Type { ascii: false }), in_first(What::List { verb: ListVerb::Mlsd, path: None }), in_first(What::Pwd)];
+    let mut all =
+        vec![in_first(What::Type { ascii: false }), in_first(What::List { verb: ListVerb::Mlsd, path: None }), in_first(What::Pwd)];
     let files = model.tree().into_iter().filter(|(_, directory)| !directory).map(|(path, _)| path.to_bytes());
     all.extend(files.take(CLOSING).map(|path| in_first(What::Fetch { rest: None, path, cut: None })));
     all.into_iter()
@@ -281,9 +274,7 @@ fn settle(draft: &Draft, model: &Model, torn: &mut Option<(Vec<u8>, Source)>) ->
         }
         WhatDraft::Size(name) => What::Size(here.name(*name, Wanted::File)),
         WhatDraft::Mdtm(name) => What::Mdtm(if name.name.is_multiple_of(2) { absolute(LAID) } else { here.name(*name, Wanted::File) }),
-        WhatDraft::Mlst(name, directory) => {
-            What::Mlst(here.name(*name, if *directory { Wanted::Directory } else { Wanted::File }))
-        }
+        WhatDraft::Mlst(name, directory) => What::Mlst(here.name(*name, if *directory { Wanted::Directory } else { Wanted::File })),
         WhatDraft::List(verb, number) => {
             let directories = here.all(true);
             let path = number.filter(|_| !directories.is_empty()).map(|number| &directories[usize::from(number) % directories.len()]);

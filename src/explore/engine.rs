@@ -207,7 +207,7 @@ impl Shared {
                 Ok(ground) => ground,
                 Err(error) => return self.give_up(error.to_string()),
             };
-            let known = if number % ANYWAY == 0 { Known::default() } else { self.state.lock().await.known.clone() };
+            let known = if number.is_multiple_of(ANYWAY) { Known::default() } else { self.state.lock().await.known.clone() };
             let mut coverage = Coverage::default();
             let manner = Manner { thorough: false, known: &known, coverage: Some(&mut coverage) };
             let played = play(&ground, &cast, &mut Drafts::new(draft.drafts), manner).await;

@@ -91,8 +91,7 @@ pub struct Abilities {
 
 impl Abilities {
     /// Everything.
-    pub const ALL: Self =
-        Self { rest: true, appe: true, size: true, mdtm: true, mlst: true, mlsd: true, nlst: true, abor: true, lf: true };
+    pub const ALL: Self = Self { rest: true, appe: true, size: true, mdtm: true, mlst: true, mlsd: true, nlst: true, abor: true, lf: true };
 }
 
 /// Whether a name is one that no server may take for anything else.
@@ -167,15 +166,7 @@ impl Reader<'_> {
             (true, false) => Accept::May,
             (false, _) => return None,
         };
-        Some(Expectation {
-            accept,
-            brings: Brings::Nothing,
-            cites,
-            touches: Vec::new(),
-            choices: Vec::new(),
-            leaves: None,
-            after,
-        })
+        Some(Expectation { accept, brings: Brings::Nothing, cites, touches: Vec::new(), choices: Vec::new(), leaves: None, after })
     }
 
     /// A command that the model refuses for the lack of a letter, or for what is there.
@@ -318,7 +309,8 @@ impl Reader<'_> {
             || !self.model.is_directory(&target.parent())
             || append && !self.able.appe
             || rest.is_some_and(|rest| append || ascii || !self.able.rest || len.is_none_or(|len| rest > len))
-            || ascii && (!self.able.lf || !source.is_text() || source.len() > ASCII_MAX || len.is_some_and(|len| append && len > ASCII_MAX))
+            || ascii
+                && (!self.able.lf || !source.is_text() || source.len() > ASCII_MAX || len.is_some_and(|len| append && len > ASCII_MAX))
             || cut.is_some_and(|cut| self.is_unclear_cut(cut, source.len(), rest, len, ascii));
         if unclear {
             return None;
@@ -426,12 +418,9 @@ impl Reader<'_> {
         if unable || self.model.is_ascii(self.session) || !is_beginning(&self.content(&target), &source.content()) {
             return None;
         }
-        let lacks = if append {
-            self.lacks(Letter::Append, "defacto-perm-a-appe")
-        } else {
-            self.lacks(Letter::Store, "defacto-perm-w-stor-rest")
-        };
-        if lacks.or(self.lacks(Letter::List, "defacto-perm-l-size-mdtm")).is_some() {
+        let lacks =
+            if append { self.lacks(Letter::Append, "defacto-perm-a-appe") } else { self.lacks(Letter::Store, "defacto-perm-w-stor-rest") };
+        if lacks.or_else(|| self.lacks(Letter::List, "defacto-perm-l-size-mdtm")).is_some() {
             return None;
         }
         let mut after = self.model.clone();

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use futures::future::BoxFuture;
 
 use super::compare::{Divergence, Kind};
+use super::draft::Fixed;
 use super::event::{Finding, Proof};
 use super::known::{Known, Mark};
 use super::operation::{Operation, SESSIONS};
@@ -72,7 +73,7 @@ impl Lab<'_> {
         let Patience { deadline, stable } = patience;
         let ground = Ground { deadline, stable, ..self.ground.clone() };
         let manner = Manner { thorough: true, known: &self.nothing, coverage: None };
-        play(&ground, cast, &mut operations.to_vec().into_iter(), manner).await
+        play(&ground, cast, &mut Fixed(operations.iter()), manner).await
     }
 
     /// Whether it fails in the same way, in one of so many times.
@@ -138,8 +139,7 @@ pub(super) async fn investigate(target: &Arc<dyn Target>, ground: &Ground, suspe
     let way = last.records.iter().map(|record| record.mark).collect();
     let steps = last.records.into_iter().map(|record| record.operation).collect();
     let Suspect { case, topic, after, .. } = suspect;
-    let finding =
-        Finding { divergence, steps, case, topic, after, rate: (failed, again), played: lab.played, scenario, proof };
+    let finding = Finding { divergence, steps, case, topic, after, rate: (failed, again), played: lab.played, scenario, proof };
     Investigated { finding, way }
 }
 

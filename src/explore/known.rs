@@ -128,7 +128,9 @@ mod tests {
     fn only_the_last_step_of_a_way_that_came_often_is_left_out() {
         let [make, enter, remove] = [What::Mkd(b"d".to_vec()), What::Cwd(b"d".to_vec()), What::Rmd(b"x".to_vec())].map(mark);
         let mut known = Known::default();
-        assert!(known.learn(vec![make, enter, remove], None, Kind::Disk) && !known.clone().learn(vec![make, enter, remove], None, Kind::Disk));
+        assert!(
+            known.learn(vec![make, enter, remove], None, Kind::Disk) && !known.clone().learn(vec![make, enter, remove], None, Kind::Disk)
+        );
         let walk = |known: &Known| {
             let mut progress = known.progress();
             for step in [make, remove, enter] {

@@ -95,11 +95,8 @@ pub(super) async fn play(ground: &Ground, cast: &Cast, script: &mut (dyn Script 
         return played;
     }
     let account = |letters: &Letters| ground.accounts.get(&letters.to_string()).cloned();
-    let clients: Option<Vec<Client>> = cast
-        .letters
-        .iter()
-        .map(|letters| Some(Client::new(ground.address, account(letters)?, cast.way, ground.deadline)))
-        .collect();
+    let clients: Option<Vec<Client>> =
+        cast.letters.iter().map(|letters| Some(Client::new(ground.address, account(letters)?, cast.way, ground.deadline))).collect();
     let Some(clients) = clients else {
         played.trouble = Some("there is no account with these letters".to_owned());
         return played;

@@ -140,7 +140,9 @@ fn renamed(operations: &[Operation], from: &[u8], to: Option<&[u8]>) -> Vec<Oper
         let replaced: Vec<&[u8]> = names
             .iter()
             .enumerate()
-            .filter_map(|(place, name)| if *name == from { if to.is_none() && place < last { None } else { Some(to.unwrap_or(name)) } } else { Some(*name) })
+            .filter_map(|(place, name)| {
+                if *name == from { if to.is_none() && place < last { None } else { Some(to.unwrap_or(name)) } } else { Some(*name) }
+            })
             .collect();
         *path = replaced.join(&b'/');
     }
@@ -191,10 +193,9 @@ fn sources(operations: &[Operation]) -> Vec<Vec<Operation>> {
 fn sources_mut(operation: &mut Operation) -> Vec<&mut Source> {
     match &mut operation.what {
         What::Store { source, .. } | What::Resume { source, .. } => vec![source],
-        What::Together { first, second, .. } => [first, second]
-            .into_iter()
-            .filter_map(|side| if let Side::Up { source, .. } = side { Some(source) } else { None })
-            .collect(),
+        What::Together { first, second, .. } => {
+            [first, second].into_iter().filter_map(|side| if let Side::Up { source, .. } = side { Some(source) } else { None }).collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -231,7 +232,9 @@ fn simpler(operations: &[Operation], index: usize) -> Vec<Vec<Operation>> {
 fn scaled(operations: &[Operation], from: &Source, to: &Source) -> Vec<Operation> {
     let (old, new) = (from.len(), to.len());
     // What lies at the end stays there; else what is too far goes to the end.
-    let shift = |offset: u64| if offset >= old { new + (offset - old) } else { offset.min(new).max(if offset + 1 == old { new.saturating_sub(1) } else { 0 }) };
+    let shift = |offset: u64| {
+        if offset >= old { new + (offset - old) } else { offset.min(new).max(if offset + 1 == old { new.saturating_sub(1) } else { 0 }) }
+    };
     let mut all = operations.to_vec();
     for operation in &mut all {
         for source in sources_mut(operation) {
@@ -296,7 +299,13 @@ fn smaller_sources(source: &Source) -> Vec<Source> {
         Source::Text(bytes) => {
             let mut found: Vec<Vec<u8>> = vec![Vec::new(), b"a".to_vec(), b"\r\n".to_vec()];
             found.extend((0..bytes.len()).map(|place| [&bytes[..place], &bytes[place + 1..]].concat()));
-            found.extend(bytes.windows(2).enumerate().filter(|(_, pair)| pair == b"\r\n").map(|(place, _)| [&bytes[..place], &bytes[place + 2..]].concat()));
+            found.extend(
+                bytes
+                    .windows(2)
+                    .enumerate()
+                    .filter(|(_, pair)| pair == b"\r\n")
+                    .map(|(place, _)| [&bytes[..place], &bytes[place + 2..]].concat()),
+            );
             let simpler = |text: &Vec<u8>| text.len() < bytes.len();
             found.into_iter().filter(simpler).map(Source::Text).collect()
         }
@@ -337,7 +346,7 @@ fn numbers(number: u64) -> Vec<u64> {
 
 #[cfg(test)]
 mod tests {
-    use futures::executor::block_on;
+    use futures::FutureExt as _;
 
     use super::*;
 
@@ -360,7 +369,7 @@ mod tests {
 
     fn check(operations: Vec<Operation>, fails: impl Fn(&[Operation]) -> bool + Send, expect: &[Operation]) {
         assert!(fails(&operations));
-        let found = block_on(shrink(operations, 5000, &mut Pure(fails)));
+        let found = shrink(operations, 5000, &mut Pure(fails)).now_or_never().expect("a pure trial never waits");
         let shown = |all: &[Operation]| all.iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(shown(&found), shown(expect));
     }
@@ -395,7 +404,7 @@ mod tests {
     #[test]
     fn noise_goes_and_sizes_fall_to_the_smallest_that_fails() {
         let all = [noise(), vec![store(2, "/D/two words", 200_000)], noise(), vec![fetch(1, "/D/two words", Some(70_001))]].concat();
-        let wrong = |len, rest| rest.is_some_and(|rest| rest > 0 && rest < len);
+        let wrong = |len: u64, rest: Option<u64>| rest.is_some_and(|rest| rest > 0 && rest < len);
         check(all, stored_then_fetched(wrong), &[seeded(store(0, "a", 2)), fetch(0, "a", Some(1))]);
     }
 

@@ -51,8 +51,21 @@ impl Topic {
 
     /// How often each kind of operation is drawn.
     const fn weights(self) -> Weights {
-        const USUAL: Weights =
-            Weights { store: 8, append: 2, fetch: 8, cut: 1, rest: 2, resume: 1, tree: 6, rename: 3, dele: 3, list: 4, kind: 1, together: 1, quit: 1 };
+        const USUAL: Weights = Weights {
+            store: 8,
+            append: 2,
+            fetch: 8,
+            cut: 1,
+            rest: 2,
+            resume: 1,
+            tree: 6,
+            rename: 3,
+            dele: 3,
+            list: 4,
+            kind: 1,
+            together: 1,
+            quit: 1,
+        };
         match self {
             Self::Transfer => Weights { store: 12, append: 4, fetch: 14, rest: 4, tree: 2, list: 2, ..USUAL },
             Self::Resume => Weights { store: 10, fetch: 10, cut: 8, rest: 8, resume: 8, tree: 1, list: 1, ..USUAL },
@@ -95,7 +108,6 @@ pub struct CaseDraft {
 }
 
 /// Cases of a topic. `sets` is how many letter sets there are: the first is all.
-#[must_use]
 pub fn case(topic: Topic, sets: usize, length: usize, epsv: bool) -> BoxedStrategy<CaseDraft> {
     let letters = move |restricted: u32| {
         let all = Just(0).boxed();
@@ -143,7 +155,10 @@ fn what(topic: Topic) -> BoxedStrategy<WhatDraft> {
         (weights.rest, fetch(some(offset(true)), uncut().boxed())),
         (weights.cut.min(weights.rest), fetch(some(offset(true)), cut(false))),
         (weights.resume, any::<bool>().prop_map(WhatDraft::Resume).boxed()),
-        (weights.rename, (name(), name(), prop::bool::weighted(0.2)).prop_map(|(from, to, of)| WhatDraft::Rename(there(from), to, of)).boxed()),
+        (
+            weights.rename,
+            (name(), name(), prop::bool::weighted(0.2)).prop_map(|(from, to, of)| WhatDraft::Rename(there(from), to, of)).boxed(),
+        ),
         (weights.dele, name().prop_map(WhatDraft::Dele).boxed()),
         (weights.kind, any::<bool>().prop_map(|ascii| WhatDraft::Plain(What::Type { ascii })).boxed()),
         (weights.quit, Just(WhatDraft::Plain(What::Quit)).boxed()),
@@ -191,9 +206,8 @@ fn name(topic: Topic) -> BoxedStrategy<NameDraft> {
 
 /// Sizes: small ones, every power of two and one more or less, borders of buffers; rarely up to 64 MiB.
 fn size() -> BoxedStrategy<u64> {
-    let power = |powers: std::ops::RangeInclusive<u32>| {
-        (powers, -1_i64..=1).prop_map(|(power, by)| (1_u64 << power).saturating_add_signed(by))
-    };
+    let power =
+        |powers: std::ops::RangeInclusive<u32>| (powers, -1_i64..=1).prop_map(|(power, by)| (1_u64 << power).saturating_add_signed(by));
     let border = (prop::sample::select(vec![1460_u64, 4096, 8192, 32_768, 65_536, 131_072, 262_144]), 1_u64..=3, -1_i64..=1)
         .prop_map(|(border, times, by)| (border * times).saturating_add_signed(by));
     prop_oneof![

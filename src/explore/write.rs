@@ -160,7 +160,9 @@ impl Writer {
 
     /// Makes a session the one that speaks.
     fn session(&mut self, session: usize) {
-        let several = self.used.iter().filter(|used| **used).count() > 1 || self.logins[session] > 1 || !self.open[session] && self.logins[session] > 0;
+        let several = self.used.iter().filter(|used| **used).count() > 1
+            || self.logins[session] > 1
+            || !self.open[session] && self.logins[session] > 0;
         if !self.open[session] {
             self.logins[session] += 1;
         }

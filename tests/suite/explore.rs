@@ -113,7 +113,13 @@ async fn explore_finds_each_of_these_plants() {
         match first(bug, &[]).await {
             Ok(finding) if finding.after <= Duration::from_secs(60) && finding.steps.len() <= STEPS => {
                 found += 1;
-                println!("{:<26} {:>5.1} s  {} steps: {}", bug.name(), finding.after.as_secs_f64(), finding.steps.len(), steps(&finding).join("; "));
+                println!(
+                    "{:<26} {:>5.1} s  {} steps: {}",
+                    bug.name(),
+                    finding.after.as_secs_f64(),
+                    finding.steps.len(),
+                    steps(&finding).join("; ")
+                );
             }
             Ok(finding) => missed.push(format!("{}: {} steps after {:?}", bug.name(), finding.steps.len(), finding.after)),
             Err(told) => missed.push(told),

@@ -8,8 +8,8 @@ mod explore;
 mod panic;
 mod planted;
 mod profile;
-mod property;
 mod program;
+mod property;
 mod same;
 
 use std::io::Write as _;

@@ -174,7 +174,7 @@ fn a_download_in_pieces_is_the_whole() {
     let strategy = (bytes(), prop::collection::vec((any::<u8>(), 0_u8..3), 0..4), any::<bool>());
     server.check(40, strategy, async |server, (bytes, cuts, ours)| {
         let (address, name) = (server.instance.address(), server.name());
-        Ours::login(address, "alice").await.put(0, &format!("STOR {name}"), &[bytes.clone()]).await;
+        Ours::login(address, "alice").await.put(0, &format!("STOR {name}"), std::slice::from_ref(&bytes)).await;
         let ends = places(&cuts.iter().map(|cut| cut.0).collect::<Vec<_>>(), bytes.len());
         let mut got: Vec<u8> = Vec::new();
         for (end, (_, how)) in ends.into_iter().zip(&cuts) {
@@ -304,8 +304,8 @@ fn files_keep_their_bytes_through_everything_else() {
     let strategy = (bytes(), bytes(), any::<u8>());
     server.check(30, strategy, async |server, (one, two, place)| {
         let (name, mut session) = (server.name(), Ours::login(server.instance.address(), "alice").await);
-        session.put(0, &format!("STOR {name}"), &[one.clone()]).await;
-        session.put(0, &format!("APPE {name}"), &[two.clone()]).await;
+        session.put(0, &format!("STOR {name}"), std::slice::from_ref(&one)).await;
+        session.put(0, &format!("APPE {name}"), std::slice::from_ref(&two)).await;
         let both = [one, two].concat();
         let rest = places(&[place], both.len())[0];
         assert!(session.get(rest as u64, &format!("RETR {name}")).await == both[rest..], "REST n leaves out n");
