@@ -57,6 +57,7 @@
 //! | --- | --- | --- |
 //! | [`cli`] | | verbs, flags, exit codes; the only part that prints |
 //! | [`report`] | | folds over the events of a run: terminal, JSON, `JUnit`, TAP, Markdown |
+//! | [`mod@explore`] | | cases drawn by lot, compared with the reference, shrunk and written as scenarios |
 //! | [`run`] | | many cases: select, schedule, isolate; emits events |
 //! | [`play`] | | one case against one server: steps in, transcript out |
 //! | [`judge`] | o | what was demanded against what was seen: findings, verdicts, baselines |
