@@ -11,7 +11,7 @@ use super::source::Source;
 pub const SESSIONS: usize = 3;
 
 /// An operation in a session.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Operation {
     /// Which session, below [`SESSIONS`].
     pub session: usize,
@@ -20,7 +20,7 @@ pub struct Operation {
 }
 
 /// What an operation does. Paths are sent as they are: relative to the working directory, or absolute.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum What {
     /// QUIT: the next operation of the session logs in anew.
     Quit,
@@ -104,7 +104,7 @@ pub enum What {
 }
 
 /// One of two transfers at the same time.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Side {
     /// STOR.
     Up {
@@ -121,7 +121,7 @@ pub enum Side {
 }
 
 /// How a transfer is broken in its middle.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Cut {
     /// Behind so many bytes.
     pub at: u64,

@@ -8,7 +8,7 @@ use crate::scenario::model::{Atom, Expression, Number, Piece, Sign, Term, Text};
 use crate::scenario::print::print_expression;
 
 /// A content in a few numbers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Source {
     /// Words that tell their offset.
     Words {
