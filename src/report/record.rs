@@ -10,13 +10,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::Report;
 use super::planned::Planned;
 use super::transcript::escape;
-use super::Report;
 use crate::ftp::transcript::{self, Agreement, DiskState, End, Leave, Observed, What};
 use crate::judge::baseline::{self, Comparison};
 use crate::judge::verdict::{Facet, Finding, Verdict};
-use crate::run::event::{CaseReport, Event, Summary};
+use crate::run::event::{Capability, CaseReport, Event, Summary};
 
 /// The form of the record; a new number where a reader could break.
 pub const SCHEMA: &str = "ftpspec.report/1";
@@ -42,12 +42,17 @@ impl Recorder {
         let summary = summary?;
         Some(Record {
             schema: SCHEMA.to_owned(),
-            suite: SuiteRecord { name: env!("CARGO_PKG_NAME").to_owned(), version: env!("CARGO_PKG_VERSION").to_owned(), cases: planned.len() },
+            suite: SuiteRecord {
+                name: env!("CARGO_PKG_NAME").to_owned(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                cases: planned.len(),
+            },
             target: TargetRecord {
                 name: planned.target.name.clone(),
                 version: planned.target.version.clone(),
                 banner: planned.target.banner.clone(),
                 arguments: planned.target.arguments.clone(),
+                capabilities: planned.target.capabilities.clone(),
             },
             totals,
             duration_ms: millis(summary.duration),
@@ -153,6 +158,8 @@ pub struct TargetRecord {
     pub banner: Option<String>,
     /// What must stand behind `ftpspec run` to get this target again.
     pub arguments: String,
+    /// What it claims and what it does, as far as it was asked.
+    pub capabilities: Vec<Capability>,
 }
 
 /// What was found out about a list of known failures.
@@ -417,4 +424,3 @@ fn content(observed: &Observed) -> Value {
         .collect();
     json!({ "len": observed.len, "bytes": cut(&observed.head), "against": against })
 }
-
