@@ -3,12 +3,14 @@
 //! Responsible for starting and stopping a server, for the directories that it serves, and for looking at them behind its
 //! back. Does not speak FTP to it.
 
+pub mod account;
 pub mod degenerate;
 pub mod disk;
 pub mod embedded;
 pub mod hosted;
 mod listen;
 mod log;
+pub mod password;
 pub mod profile;
 pub mod reference;
 #[cfg(test)]
@@ -24,31 +26,8 @@ use async_trait::async_trait;
 
 use crate::ftp::content::Content;
 use crate::ftp::letter::Letters;
+pub use crate::ftp::secret::Secret;
 use crate::ftp::transcript::DiskState;
-
-/// A password: never shown, not by `Debug` either.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Keeps it.
-    #[must_use]
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The password, for the wire alone.
-    #[must_use]
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("****")
-    }
-}
 
 /// An account that the server shall know.
 #[derive(Debug, Clone)]
