@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::ftp::transcript::{self, Transcript};
 use crate::judge::baseline::Comparison;
 use crate::judge::verdict::{Outcome, Verdict};
+use super::partition::Selected;
 use crate::scenario::model::Case;
 
 /// What is judged.
@@ -50,6 +51,10 @@ pub enum Event {
         cases: Vec<Arc<Case>>,
         /// Slow cases that were selected and are not played without `--slow`.
         slow: usize,
+        /// What was selected, of which the cases are all or a part.
+        selected: Selected,
+        /// A deviation fails the run.
+        strict: bool,
     },
     /// A case begins. In the order of time.
     Started {

@@ -52,7 +52,7 @@ fn suite() -> Vec<Arc<Case>> {
 
 fn plan() -> Plan {
     let (slow, cases): (Vec<_>, Vec<_>) = suite().into_iter().partition(|case| case.slow);
-    Plan { cases, slow: slow.len() }
+    Plan { cases, slow: slow.len(), part: None }
 }
 
 /// The verdicts by id.

@@ -1,0 +1,287 @@
+//! The parts of a run, played apart, put together to the one run that they are.
+//!
+//! Responsible for what fits together and what does not, and for saying what is missing. Joined parts are a record like that of a run
+//! that was never taken apart; how long it took is what the parts took together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{BaselineRecord, CaseRecord, Record, RemarkRecord, Totals};
+use crate::run::event::Capability;
+use crate::run::partition::Partition;
+
+/// A record, and the file that it was read from.
+#[derive(Debug, Clone)]
+pub struct Named {
+    /// For messages.
+    pub file: String,
+    /// What it says.
+    pub record: Record,
+}
+
+/// Why records do not make one run. Each names the files, and what would be right.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JoinError {
+    /// No record at all.
+    #[error("there is nothing to merge")]
+    Nothing,
+    /// Two records that cannot be of one run.
+    #[error("{first} and {second} are not parts of one run: {how}; {right}")]
+    Unlike {
+        /// The first file.
+        first: String,
+        /// The other.
+        second: String,
+        /// In what they differ.
+        how: String,
+        /// What to do.
+        right: &'static str,
+    },
+    /// The same part twice.
+    #[error("{first} and {second} are both part {part}: give each part once")]
+    Twice {
+        /// The first file.
+        first: String,
+        /// The other.
+        second: String,
+        /// The part.
+        part: Partition,
+    },
+    /// A run that was never taken apart, beside others.
+    #[error("{whole} is a whole run, not a part of one: there is nothing to merge it with, and {other} is too much")]
+    Whole {
+        /// Its file.
+        whole: String,
+        /// Another file.
+        other: String,
+    },
+    /// Parts that nobody gave.
+    #[error("{missing} {}: {} of {} parts were given ({given})", if *.count == 1 { "is missing" } else { "are missing" }, .of - .count, .of)]
+    Missing {
+        /// Which, in words.
+        missing: String,
+        /// How many.
+        count: usize,
+        /// How many there should be.
+        of: usize,
+        /// The files.
+        given: String,
+    },
+    /// A record that does not hold together.
+    #[error("{file} does not hold together: {how}; was it changed by hand?")]
+    Broken {
+        /// Its file.
+        file: String,
+        /// What is wrong.
+        how: String,
+    },
+    /// The same case twice.
+    #[error("`{id}` is in {first} and in {second}: a case has one verdict, so give each part once")]
+    Double {
+        /// The case.
+        id: String,
+        /// The first file.
+        first: String,
+        /// The other.
+        second: String,
+    },
+}
+
+/// Whether two records are about the same server, played in the same way.
+#[must_use]
+pub fn same_target(a: &Record, b: &Record) -> bool {
+    (&a.target.name, &a.target.version, &a.target.arguments) == (&b.target.name, &b.target.version, &b.target.arguments)
+}
+
+/// The one run that the records are the parts of; a single whole run is itself.
+///
+/// # Errors
+/// Where they are not all the parts of one run, each once.
+pub fn join(mut parts: Vec<Named>) -> Result<Record, JoinError> {
+    let first = parts.first().ok_or(JoinError::Nothing)?;
+    for other in &parts[1..] {
+        if let Some(error) = unlike(first, other) {
+            return Err(error);
+        }
+    }
+    let is_whole = first.record.suite.partition.is_none();
+    all_there(&parts)?;
+    no_double(&parts)?;
+    parts.iter().try_for_each(holds_together)?;
+    if is_whole {
+        return Ok(parts.remove(0).record);
+    }
+    parts.sort_by_key(|part| part.record.suite.partition.map(|partition| partition.part));
+    Ok(joined(parts))
+}
+
+/// In what two records differ that should be of one run.
+fn unlike(first: &Named, second: &Named) -> Option<JoinError> {
+    const SAME_RUN: &str = "play all parts with the same version, scenarios, selection and arguments";
+    const SAME_TARGET: &str = "merge the parts of each server on their own";
+    let (a, b) = (&first.record, &second.record);
+    let target = |record: &Record| {
+        let version = record.target.version.as_ref().map_or_else(String::new, |version| format!(" {version}"));
+        let arguments = if record.target.arguments.is_empty() { String::new() } else { format!(" ({})", record.target.arguments) };
+        format!("{}{version}{arguments}", record.target.name)
+    };
+    let baseline = |record: &Record| record.baseline.as_ref().map_or_else(|| "no baseline".to_owned(), |one| one.source.clone());
+    let strict = |record: &Record| if record.strict { "with --strict" } else { "without --strict" };
+    let (how, right) = if !same_target(a, b) {
+        (format!("one is of {}, the other of {}", target(a), target(b)), SAME_TARGET)
+    } else if a.suite.version != b.suite.version {
+        (format!("ftpspec {} and ftpspec {} wrote them", a.suite.version, b.suite.version), SAME_RUN)
+    } else if a.suite.digest != b.suite.digest || a.suite.selected != b.suite.selected {
+        let count = |record: &Record| record.suite.selected.len();
+        let told = if count(a) == count(b) {
+            "the same number of cases was selected, but not the same cases or not with the same texts".to_owned()
+        } else {
+            format!("{} cases were selected, and {}", count(a), count(b))
+        };
+        (told, SAME_RUN)
+    } else if a.strict != b.strict {
+        (format!("one was played {}, the other {}", strict(a), strict(b)), SAME_RUN)
+    } else if baseline(a) != baseline(b) {
+        (format!("one was compared with {}, the other with {}", baseline(a), baseline(b)), SAME_RUN)
+    } else {
+        return match (a.suite.partition, b.suite.partition) {
+            (None, _) => Some(JoinError::Whole { whole: first.file.clone(), other: second.file.clone() }),
+            (_, None) => Some(JoinError::Whole { whole: second.file.clone(), other: first.file.clone() }),
+            (Some(a), Some(b)) if (a.kind, a.of) != (b.kind, b.of) => {
+                let how = format!("one is part {a}, the other part {b}");
+                let right = "take the selection apart in one way";
+                Some(JoinError::Unlike { first: first.file.clone(), second: second.file.clone(), how, right })
+            }
+            (Some(_), Some(_)) => None,
+        };
+    };
+    Some(JoinError::Unlike { first: first.file.clone(), second: second.file.clone(), how, right })
+}
+
+/// Whether a record has exactly the cases of its part, each once.
+fn holds_together(named: &Named) -> Result<(), JoinError> {
+    let record = &named.record;
+    let broken = |how: String| JoinError::Broken { file: named.file.clone(), how };
+    if let Some(partition) = record.suite.partition
+        && partition.part > partition.of
+    {
+        return Err(broken(format!("there is no part {partition}")));
+    }
+    let mut planned = BTreeSet::new();
+    for (place, id) in record.suite.selected.iter().enumerate() {
+        if record.suite.partition.is_none_or(|partition| partition.holds(place, id)) && !planned.insert(id.as_str()) {
+            return Err(broken(format!("`{id}` was selected twice")));
+        }
+    }
+    let count = planned.len();
+    for id in record.cases.iter().map(|case| &case.id).chain(&record.not_played) {
+        if !planned.remove(id.as_str()) {
+            return Err(broken(format!("`{id}` stands there twice, or is none of its {count} cases")));
+        }
+    }
+    match planned.first() {
+        Some(id) => Err(broken(format!("`{id}` is missing"))),
+        None => Ok(()),
+    }
+}
+
+/// Whether each part is there once.
+fn all_there(parts: &[Named]) -> Result<(), JoinError> {
+    let mut given: BTreeMap<u32, &Named> = BTreeMap::new();
+    let mut of = 0;
+    for named in parts {
+        let Some(partition) = named.record.suite.partition else { continue };
+        of = partition.of.get();
+        if let Some(first) = given.insert(partition.part.get(), named) {
+            return Err(JoinError::Twice { first: first.file.clone(), second: named.file.clone(), part: partition });
+        }
+    }
+    let missing: Vec<String> = (1..=of).filter(|part| !given.contains_key(part)).map(|part| format!("{part}/{of}")).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let word = if missing.len() == 1 { "part" } else { "parts" };
+    Err(JoinError::Missing {
+        missing: format!("{word} {}", missing.join(", ")),
+        count: missing.len(),
+        of: usize::try_from(of).unwrap_or(usize::MAX),
+        given: parts.iter().map(|named| named.file.as_str()).collect::<Vec<_>>().join(", "),
+    })
+}
+
+/// Whether no case is in two parts.
+fn no_double(parts: &[Named]) -> Result<(), JoinError> {
+    let mut seen: BTreeMap<&str, &Named> = BTreeMap::new();
+    for named in parts {
+        for case in &named.record.cases {
+            if let Some(first) = seen.insert(&case.id, named) {
+                return Err(JoinError::Double { id: case.id.clone(), first: first.file.clone(), second: named.file.clone() });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Parts that fit, in their order.
+fn joined(parts: Vec<Named>) -> Record {
+    let mut parts = parts.into_iter().map(|named| named.record);
+    let mut whole = parts.next().expect("there is at least one part");
+    let of = |text: Option<String>, partition: Option<Partition>| {
+        let part = partition.map_or_else(String::new, |partition| format!("part {partition}: "));
+        text.map(|text| part + &text)
+    };
+    whole.cut_short = of(whole.cut_short, whole.suite.partition);
+    whole.not_started = of(whole.not_started, whole.suite.partition);
+    for part in parts {
+        let partition = part.suite.partition;
+        whole.suite.cases += part.suite.cases;
+        whole.duration_ms += part.duration_ms;
+        whole.interrupted |= part.interrupted;
+        whole.cut_short = whole.cut_short.or_else(|| of(part.cut_short, partition));
+        whole.not_started = whole.not_started.or_else(|| of(part.not_started, partition));
+        whole.not_played.extend(part.not_played);
+        whole.left.extend(part.left);
+        whole.sources.extend(part.sources);
+        whole.cases.extend(part.cases);
+        whole.target.banner = whole.target.banner.or(part.target.banner);
+        whole.target.capabilities = capabilities(whole.target.capabilities, part.target.capabilities);
+        whole.baseline = whole.baseline.zip(part.baseline).map(|(whole, part)| baseline(whole, part));
+    }
+    // To the microsecond, as each of them.
+    whole.duration_ms = (whole.duration_ms * 1e3).round() / 1e3;
+    whole.suite.partition = None;
+    whole.totals = Totals::default();
+    whole.cases.iter().for_each(|case| whole.totals.add(case.verdict));
+    let places: BTreeMap<&str, usize> = whole.suite.selected.iter().enumerate().map(|(place, id)| (id.as_str(), place)).collect();
+    whole.cases.sort_by_key(|CaseRecord { id, .. }| places.get(id.as_str()).copied());
+    whole.not_played.sort_by_key(|id| places.get(id.as_str()).copied());
+    whole
+}
+
+/// What FEAT claims as the first part heard it; then what any part asked for, by name.
+fn capabilities(whole: Vec<Capability>, part: Vec<Capability>) -> Vec<Capability> {
+    let (mut claimed, mut asked): (Vec<Capability>, Vec<Capability>) = whole.into_iter().partition(|one| one.claimed);
+    for one in part {
+        let list = if one.claimed { &mut claimed } else { &mut asked };
+        if !list.iter().any(|known| known.name == one.name && (!one.claimed || known.said == one.said)) {
+            list.push(one);
+        }
+    }
+    asked.sort_by(|a, b| a.name.cmp(&b.name));
+    claimed.into_iter().chain(asked).collect()
+}
+
+fn baseline(whole: BaselineRecord, part: BaselineRecord) -> BaselineRecord {
+    let both = |a: Vec<RemarkRecord>, b: Vec<RemarkRecord>| {
+        let mut all: Vec<RemarkRecord> = a.into_iter().chain(b).collect();
+        all.sort_by(|a, b| (&a.id, a.line, &a.text).cmp(&(&b.id, b.line, &b.text)));
+        all
+    };
+    BaselineRecord {
+        source: whole.source,
+        known: whole.known + part.known,
+        new: both(whole.new, part.new),
+        changed: both(whole.changed, part.changed),
+        stale: both(whole.stale, part.stale),
+        expired: both(whole.expired, part.expired),
+    }
+}
