@@ -9,9 +9,10 @@ use std::sync::Arc;
 use clap::{Args, Subcommand};
 use jiff::civil::Date;
 
+use super::config::{self, Config};
 use super::exit::Exit;
-use super::run::{DEFAULT_SERVER, key_value, play};
-use super::{Output, Wrong, plural, split_paths, width};
+use super::run::{key_value, play};
+use super::{Output, Wrong, plural, width};
 use crate::judge::baseline::edit::{Played, Run, Update, Words, update};
 use crate::judge::baseline::read::is_section;
 use crate::judge::baseline::{Baseline, Entry, said};
@@ -50,8 +51,10 @@ struct Which {
     what: Vec<String>,
 
     /// The server.
-    #[arg(long, value_name = "NAME", default_value = DEFAULT_SERVER)]
-    server: String,
+    ///
+    /// By default that of ftpspec.toml, or `libunftp`.
+    #[arg(long, value_name = "NAME")]
+    server: Option<String>,
 
     /// A variable of the server; may be given several times.
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
@@ -60,6 +63,19 @@ struct Which {
     /// The list; by default the built-in one of the server's name, which `update` writes to `baselines/NAME.toml`.
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
+
+    #[command(flatten)]
+    config: config::Arguments,
+}
+
+/// What is asked for, with what the file says.
+struct Asked {
+    target: Arc<dyn Target>,
+    suite: Suite,
+    chosen: Vec<Arc<Case>>,
+    baseline: Option<PathBuf>,
+    slow: bool,
+    strict: bool,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -104,15 +120,15 @@ pub(super) fn baseline(arguments: &Arguments, output: &mut Output) -> Result<Exi
 }
 
 impl Which {
-    fn target(&self) -> Result<Arc<dyn Target>, Wrong> {
-        Ok(Arc::from(target::resolve(&self.server, &self.set)?))
-    }
-
-    fn cases(&self) -> Result<(Suite, Vec<Arc<Case>>), Wrong> {
-        let (paths, ids) = split_paths(&self.what);
+    fn asked(&self) -> Result<Asked, Wrong> {
+        let config = Config::find(&self.config)?;
+        let server = config.server(self.server.as_deref(), &self.set);
+        let target = Arc::from(target::resolve(&server.name, &server.set)?);
+        let (paths, selection) = config.select(&self.what, Selection::default());
         let suite = Suite::load(&paths)?;
-        let chosen = select(&suite, &Selection { ids, paths: !paths.is_empty(), ..Selection::default() })?;
-        Ok((suite, chosen))
+        let chosen = select(&suite, &selection)?;
+        let baseline = self.baseline.clone().or(server.baseline.0);
+        Ok(Asked { target, suite, chosen, baseline, slow: config.slow(), strict: config.strict() })
     }
 }
 
@@ -127,9 +143,8 @@ fn clause(text: &str) -> Result<String, String> {
 }
 
 fn show(which: &Which, output: &mut Output) -> Result<Exit, Wrong> {
-    let target = which.target()?;
-    let (suite, chosen) = which.cases()?;
-    let baseline = match &which.baseline {
+    let Asked { target, suite, chosen, baseline, .. } = which.asked()?;
+    let baseline = match &baseline {
         Some(path) => load(path)?,
         None => built_in(target.name())?.ok_or_else(|| Wrong::Usage(format!("there is no built-in baseline for {}", target.name())))?,
     };
@@ -174,18 +189,18 @@ fn show_entry(entry: &Entry, covered: usize, is_idle: bool, version: Option<&str
 
 fn mend(arguments: &UpdateArguments, output: &mut Output) -> Result<Exit, Wrong> {
     let which = &arguments.which;
-    let target = which.target()?;
-    let (suite, chosen) = which.cases()?;
+    let Asked { target, suite, chosen, baseline: named, slow, strict } = which.asked()?;
+    let (slow, strict) = (slow || arguments.slow, strict || arguments.strict);
     if arguments.reason.as_ref().is_some_and(|reason| reason.trim().is_empty()) {
         return Err(Wrong::Usage("a reason says why the failure is known".to_owned()));
     }
-    let path = which.baseline.clone().unwrap_or_else(|| place(target.name()));
+    let path = named.unwrap_or_else(|| place(target.name()));
     let baseline = before(&path, target.name())?;
     let mut reports: Vec<CaseReport> = Vec::new();
     for _ in 0..arguments.times {
         let mut summary = Summary::default();
-        let options = run::Options { strict: arguments.strict, ..run::Options::default() };
-        let plan = Plan::new(chosen.clone(), arguments.slow);
+        let options = run::Options { strict, ..run::Options::default() };
+        let plan = Plan::new(chosen.clone(), slow);
         play(Arc::clone(&target), plan, options, String::new(), |event| match event {
             Event::Finished(report) => reports.push(report.as_ref().clone()),
             Event::Over(over) => summary = over.clone(),
@@ -204,7 +219,7 @@ fn mend(arguments: &UpdateArguments, output: &mut Output) -> Result<Exit, Wrong>
     let ids: Vec<&str> = suite.cases().map(|case| case.id.as_str()).collect();
     let (played, version) = (played(&reports), target.version());
     let ids_played = played.len();
-    let run = Run { played: &played, suite: &ids, version: version.as_deref(), strict: arguments.strict };
+    let run = Run { played: &played, suite: &ids, version: version.as_deref(), strict };
     let update = update(&baseline, &run, words.as_ref());
     if update.text != baseline.source.text || !path.exists() {
         // Only what can be read again may replace what could be.
@@ -212,7 +227,7 @@ fn mend(arguments: &UpdateArguments, output: &mut Output) -> Result<Exit, Wrong>
         fs::write(&path, &update.text).map_err(|source| SuiteError::Io { path: path.clone(), source })?;
     }
     let unknown =
-        reports.iter().filter(|report| update.unknown.contains(&report.case.id) && report.outcome.verdict.fails(arguments.strict));
+        reports.iter().filter(|report| update.unknown.contains(&report.case.id) && report.outcome.verdict.fails(strict));
     for report in unknown {
         writeln!(output.out, "{:<14} {}  {}", "not known", report.case.id, said(&report.outcome, report.reason.as_deref()))?;
     }

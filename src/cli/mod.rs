@@ -19,10 +19,14 @@ pub mod exit;
 
 mod baseline;
 mod check;
+mod config;
 mod explain;
 mod fmt;
 mod list;
+mod merge;
+mod new;
 mod profile;
+mod report;
 mod requirements;
 mod run;
 
@@ -42,6 +46,10 @@ struct Cli {
 enum Verb {
     /// Play scenarios against a server and say what conforms.
     Run(run::Arguments),
+    /// Put the reports of the parts of a run together.
+    Merge(merge::Arguments),
+    /// Write an `ftpspec.toml` and a first scenario, to begin with.
+    New(new::Arguments),
     /// Show or mend the list of a server's known failures.
     Baseline(baseline::Arguments),
     /// Write a profile of a server to begin with, or say what is wrong with one.
@@ -83,6 +91,9 @@ enum Wrong {
     /// A baseline that cannot be read.
     #[error(transparent)]
     Baseline(#[from] BaselineError),
+    /// An `ftpspec.toml` that cannot be understood.
+    #[error("{} cannot be read", .0.source.name)]
+    Config(Problem),
     /// The output cannot be written.
     #[error("cannot write: {0}")]
     Output(#[from] io::Error),
@@ -144,6 +155,8 @@ pub fn main() -> ExitCode {
 fn perform(verb: Verb, output: &mut Output) -> Exit {
     let result = match verb {
         Verb::Run(arguments) => run::run(&arguments, output),
+        Verb::Merge(arguments) => merge::merge(&arguments, output),
+        Verb::New(arguments) => new::new(&arguments, output),
         Verb::Baseline(arguments) => baseline::baseline(&arguments, output),
         Verb::Profile(arguments) => profile::profile(&arguments, output),
         Verb::Check(arguments) => check::check(&arguments, output),
@@ -159,7 +172,7 @@ fn perform(verb: Verb, output: &mut Output) -> Exit {
 fn tell(wrong: &Wrong, output: &mut Output) -> Exit {
     let exit = match wrong {
         Wrong::Suite(SuiteError::Unreadable(_)) => Exit::Parse,
-        Wrong::Usage(_) | Wrong::Server(_) | Wrong::Select(_) | Wrong::Suite(_) | Wrong::Baseline(_) => Exit::Usage,
+        Wrong::Usage(_) | Wrong::Server(_) | Wrong::Select(_) | Wrong::Suite(_) | Wrong::Baseline(_) | Wrong::Config(_) => Exit::Usage,
         // Who reads only the beginning (`ftpspec list | head`) has got what was asked for.
         Wrong::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return Exit::Expected,
         Wrong::Output(_) => Exit::Harness,
@@ -167,7 +180,7 @@ fn tell(wrong: &Wrong, output: &mut Output) -> Exit {
     let told = match wrong {
         Wrong::Suite(SuiteError::Unreadable(problems)) => output.problems(problems),
         Wrong::Server(StartError::Profile { text, diagnostic }) => writeln!(output.err, "{}", diagnostic.render(text, output.color_err)),
-        Wrong::Baseline(BaselineError::Unreadable(problem)) => output.problems(std::slice::from_ref(problem)),
+        Wrong::Baseline(BaselineError::Unreadable(problem)) | Wrong::Config(problem) => output.problems(std::slice::from_ref(problem)),
         Wrong::Suite(_) | Wrong::Baseline(_) | Wrong::Usage(_) | Wrong::Server(_) | Wrong::Select(_) | Wrong::Output(_) => {
             let style = anstyle::AnsiColor::Red.on_default().bold();
             if output.color_err { writeln!(output.err, "{style}error{style:#}: {wrong}") } else { writeln!(output.err, "error: {wrong}") }
