@@ -65,7 +65,7 @@ struct Which {
     baseline: Option<PathBuf>,
 
     #[command(flatten)]
-    config: config::Arguments,
+    config: config::Place,
 }
 
 /// What is asked for, with what the file says.
@@ -226,8 +226,7 @@ fn mend(arguments: &UpdateArguments, output: &mut Output) -> Result<Exit, Wrong>
         read(&path.display().to_string(), update.text.as_bytes())?;
         fs::write(&path, &update.text).map_err(|source| SuiteError::Io { path: path.clone(), source })?;
     }
-    let unknown =
-        reports.iter().filter(|report| update.unknown.contains(&report.case.id) && report.outcome.verdict.fails(strict));
+    let unknown = reports.iter().filter(|report| update.unknown.contains(&report.case.id) && report.outcome.verdict.fails(strict));
     for report in unknown {
         writeln!(output.out, "{:<14} {}  {}", "not known", report.case.id, said(&report.outcome, report.reason.as_deref()))?;
     }

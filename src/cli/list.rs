@@ -7,8 +7,8 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::exit::Exit;
 use super::config::{self, Config};
+use super::exit::Exit;
 use super::{Output, Wrong, plural, run};
 use crate::requirement::Level;
 use crate::run::select::{Selection, select};
@@ -35,7 +35,7 @@ pub(super) struct Arguments {
     level: Vec<Level>,
 
     #[command(flatten)]
-    config: config::Arguments,
+    config: config::Place,
 
     /// How to write them.
     #[arg(long, value_enum, default_value_t = Format::Text)]

@@ -97,8 +97,7 @@ impl Telling<'_> {
             });
         }
         if self.annotate && std::env::var_os("GITHUB_ACTIONS").is_some_and(|set| set == "true") {
-            let places =
-                Places { current: std::env::current_dir()?, repository: std::env::var_os("GITHUB_WORKSPACE").map(PathBuf::from) };
+            let places = Places { current: std::env::current_dir()?, repository: std::env::var_os("GITHUB_WORKSPACE").map(PathBuf::from) };
             reports.push(Box::new(GithubReport::new(out(), self.strict, places)));
         }
         Ok(Listeners { watch: Watch::new(self.strict), reports, broken: None })

@@ -118,7 +118,7 @@ pub(super) struct Arguments {
     pub(super) deadline: Option<Duration>,
 
     #[command(flatten)]
-    pub(super) config: config::Arguments,
+    pub(super) config: config::Place,
 }
 
 /// Plays what the arguments and the file select.
@@ -225,12 +225,12 @@ impl Arguments {
             set: server.set,
             baseline,
             no_baseline,
-            jobs: self.jobs.or(config.jobs()),
+            jobs: self.jobs.or_else(|| config.jobs()),
             slow: self.slow || config.slow(),
             strict: self.strict || config.strict(),
-            max_fail: self.max_fail.or(config.max_fail()),
-            seed: self.seed.or(config.seed()),
-            deadline: self.deadline.or(config.deadline()),
+            max_fail: self.max_fail.or_else(|| config.max_fail()),
+            seed: self.seed.or_else(|| config.seed()),
+            deadline: self.deadline.or_else(|| config.deadline()),
             report: config.reports(&self.report),
             ..self.clone()
         }
@@ -238,12 +238,7 @@ impl Arguments {
 
     /// What to choose, as far as options say it.
     fn selection(&self) -> Selection {
-        Selection {
-            topics: self.topic.clone(),
-            requirements: self.requirement.clone(),
-            levels: self.level.clone(),
-            ..Selection::default()
-        }
+        Selection { topics: self.topic.clone(), requirements: self.requirement.clone(), levels: self.level.clone(), ..Selection::default() }
     }
 
     fn telling(&self, color: bool) -> Telling<'_> {

@@ -208,7 +208,12 @@ mod tests {
         let mut events = sample::run();
         let failed = events.iter().find_map(|event| match event {
             Event::Finished(report) if report.index == 1 => Some(report.clone()),
-            Event::Finished(_) | Event::Planned { .. } | Event::Started { .. } | Event::Said { .. } | Event::Ended { .. } | Event::Over(_) => None,
+            Event::Finished(_)
+            | Event::Planned { .. }
+            | Event::Started { .. }
+            | Event::Said { .. }
+            | Event::Ended { .. }
+            | Event::Over(_) => None,
         });
         let mut failed = failed.unwrap();
         failed.case = Arc::new(Case { source: Arc::clone(&built_in.source), ..failed.case.as_ref().clone() });

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::partition::Selected;
 use crate::ftp::transcript::{self, Transcript};
 use crate::judge::baseline::Comparison;
 use crate::judge::verdict::{Outcome, Verdict};
-use super::partition::Selected;
 use crate::scenario::model::Case;
 
 /// What is judged.

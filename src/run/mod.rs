@@ -246,13 +246,7 @@ struct Done {
 
 impl Stage {
     /// Starts the cases as connections come free, and tells their ends in the order of the plan.
-    async fn all(
-        self: Arc<Self>,
-        plan: &Plan,
-        cast: Cast,
-        mut interrupt: watch::Receiver<bool>,
-        summary: &mut Summary,
-    ) -> Vec<String> {
+    async fn all(self: Arc<Self>, plan: &Plan, cast: Cast, mut interrupt: watch::Receiver<bool>, summary: &mut Summary) -> Vec<String> {
         let cases = &plan.cases;
         let mut order: Vec<usize> = (0..cases.len()).collect();
         if self.options.shuffle {

@@ -3,6 +3,7 @@
 
 mod architecture;
 mod baseline;
+mod ci;
 mod degenerate;
 mod panic;
 mod planted;

@@ -25,7 +25,7 @@ pub(super) const NAME: &str = "ftpspec.toml";
 
 /// The arguments about the file.
 #[derive(Debug, Clone, Args)]
-pub(super) struct Arguments {
+pub(super) struct Place {
     /// What is not said here stands in this file; by default in `ftpspec.toml` of this directory, or of the nearest one above it
     /// within the repository (docs/config.md).
     #[arg(long, value_name = "FILE", conflicts_with = "no_config")]
@@ -54,7 +54,7 @@ pub(super) struct Server {
 
 impl Config {
     /// The file that counts here.
-    pub(super) fn find(arguments: &Arguments) -> Result<Self, Wrong> {
+    pub(super) fn find(arguments: &Place) -> Result<Self, Wrong> {
         let path = match (&arguments.config, arguments.no_config) {
             (_, true) => None,
             (Some(path), false) => Some(path.clone()),

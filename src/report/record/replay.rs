@@ -31,8 +31,7 @@ pub fn replay(record: &Record) -> Result<Vec<Event>, String> {
         plan[index] = cases.case(case)?;
         reports.push(report(index, Arc::clone(&plan[index]), case)?);
     }
-    let selected =
-        Selected { ids: record.suite.selected.clone(), digest: record.suite.digest.clone(), partition: record.suite.partition };
+    let selected = Selected { ids: record.suite.selected.clone(), digest: record.suite.digest.clone(), partition: record.suite.partition };
     let mut events = vec![Event::Planned {
         target: target(&record.target),
         cases: plan,

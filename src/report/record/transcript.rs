@@ -263,7 +263,11 @@ mod tests {
         for event in sample::every_event().into_iter().chain(sample::run()) {
             let event::Event::Finished(report) = event else { continue };
             for event in &report.transcript.events {
-                assert_eq!(read(&write(event).unwrap()).as_ref(), Ok(event));
+                let written = write(event).unwrap();
+                let again = read(&written).unwrap();
+                assert_eq!(write(&again).unwrap(), written);
+                // Of many bytes only the first are there.
+                assert!(again == *event || written["content"]["len"].as_u64().is_some_and(|len| len > HEAD as u64), "{written}");
                 kinds += 1;
             }
         }
