@@ -25,6 +25,7 @@ mod list;
 mod profile;
 mod requirements;
 mod run;
+mod which;
 
 /// Conformance suite and end-to-end test harness for FTP servers.
 #[derive(Debug, Parser)]
