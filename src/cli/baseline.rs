@@ -11,7 +11,8 @@ use jiff::civil::Date;
 
 use super::config::{self, Config};
 use super::exit::Exit;
-use super::run::{key_value, play};
+use super::run::play;
+use super::which::Which;
 use super::{Output, Wrong, plural, width};
 use crate::judge::baseline::edit::{Played, Run, Update, Words, update};
 use crate::judge::baseline::read::is_section;
@@ -26,7 +27,7 @@ use crate::run::plan::Plan;
 use crate::run::select::{Selection, select};
 use crate::run::suite::{Suite, SuiteError};
 use crate::scenario::model::Case;
-use crate::target::{self, Target};
+use crate::target::Target;
 
 /// The arguments of `baseline`.
 #[derive(Debug, Clone, Args)]
@@ -38,27 +39,20 @@ pub(super) struct Arguments {
 #[derive(Debug, Clone, Subcommand)]
 enum Verb {
     /// List the known failures, and what is odd about the list.
-    Show(Which),
+    Show(Choice),
     /// Play, drop the entries that are no longer true, and write new ones where a reason is given for them.
     Update(UpdateArguments),
 }
 
 /// Which server, and which cases.
 #[derive(Debug, Clone, Args)]
-struct Which {
+struct Choice {
     /// Scenario files or directories, and ids or globs of ids, as for `ftpspec run`; all where nothing is given.
     #[arg(value_name = "PATH|ID")]
     what: Vec<String>,
 
-    /// The server.
-    ///
-    /// By default that of ftpspec.toml, or `libunftp`.
-    #[arg(long, value_name = "NAME")]
-    server: Option<String>,
-
-    /// A variable of the server; may be given several times.
-    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
-    set: Vec<(String, String)>,
+    #[command(flatten)]
+    server: Which,
 
     /// The list; by default the built-in one of the server's name, which `update` writes to `baselines/NAME.toml`.
     #[arg(long, value_name = "FILE")]
@@ -81,7 +75,7 @@ struct Asked {
 #[derive(Debug, Clone, Args)]
 struct UpdateArguments {
     #[command(flatten)]
-    which: Which,
+    which: Choice,
 
     /// Play slow cases too.
     #[arg(long)]
@@ -119,15 +113,15 @@ pub(super) fn baseline(arguments: &Arguments, output: &mut Output) -> Result<Exi
     }
 }
 
-impl Which {
+impl Choice {
     fn asked(&self) -> Result<Asked, Wrong> {
         let config = Config::find(&self.config)?;
-        let server = config.server(self.server.as_deref(), &self.set);
-        let target = Arc::from(target::resolve(&server.name, &server.set)?);
+        let (server, (of_file, _)) = config.which(&self.server);
+        let target = server.target()?;
         let (paths, selection) = config.select(&self.what, Selection::default());
         let suite = Suite::load(&paths)?;
         let chosen = select(&suite, &selection)?;
-        let baseline = self.baseline.clone().or(server.baseline.0);
+        let baseline = self.baseline.clone().or(of_file);
         Ok(Asked { target, suite, chosen, baseline, slow: config.slow(), strict: config.strict() })
     }
 }
@@ -142,7 +136,7 @@ fn clause(text: &str) -> Result<String, String> {
     Err(format!("neither a requirement nor a section like `RFC 959 section 4.1.3`{hint}"))
 }
 
-fn show(which: &Which, output: &mut Output) -> Result<Exit, Wrong> {
+fn show(which: &Choice, output: &mut Output) -> Result<Exit, Wrong> {
     let Asked { target, suite, chosen, baseline, .. } = which.asked()?;
     let baseline = match &baseline {
         Some(path) => load(path)?,

@@ -29,6 +29,7 @@ mod profile;
 mod report;
 mod requirements;
 mod run;
+mod which;
 
 /// Conformance suite and end-to-end test harness for FTP servers.
 #[derive(Debug, Parser)]

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use super::config::{self, Config};
 use super::exit::Exit;
 use super::report::{ReportArgument, Telling};
+use super::which::Which;
 use super::{Output, Wrong};
 use crate::report::terminal::Verbosity;
 use crate::requirement::{Level, nearest};
@@ -21,10 +22,10 @@ use crate::run::partition::Partition;
 use crate::run::plan::Plan;
 use crate::run::select::{Selection, select};
 use crate::run::suite::Suite;
-use crate::target::{self, Target};
+use crate::target::Target;
 
-/// The server where none is named.
-pub(super) const DEFAULT_SERVER: &str = "libunftp";
+/// Cases at once on a server that is somebody's, and may allow few connections.
+const RUNNING_JOBS: usize = 8;
 
 /// The arguments of `run`.
 #[derive(Debug, Clone, Args)]
@@ -35,16 +36,8 @@ pub(super) struct Arguments {
     #[arg(value_name = "PATH|ID")]
     pub(super) what: Vec<String>,
 
-    /// The server: `libunftp` or `reference` (in this process), or a profile: `vsftpd`, `proftpd`, `pyftpdlib`, `./mine.toml`, and others
-    /// (docs/profile.md).
-    ///
-    /// By default that of ftpspec.toml, or `libunftp`.
-    #[arg(long, value_name = "NAME")]
-    pub(super) server: Option<String>,
-
-    /// A variable of the server; may be given several times.
-    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
-    pub(super) set: Vec<(String, String)>,
+    #[command(flatten)]
+    pub(super) which: Which,
 
     /// Only cases of this topic, the first part of their ids; may be given several times.
     #[arg(long, value_name = "TOPIC")]
@@ -58,7 +51,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "LEVEL", value_parser = level)]
     pub(super) level: Vec<Level>,
 
-    /// How many cases at once; by default 32, or fewer where a server mixes up its sessions.
+    /// How many cases at once; by default 32, fewer where a server mixes up its sessions, and 8 on one that runs already.
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) jobs: Option<u16>,
 
@@ -131,7 +124,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Wr
     if let Some(partition) = arguments.partition {
         plan = plan.part(partition);
     }
-    let target: Arc<dyn Target> = Arc::from(target::resolve(arguments.server(), &arguments.set)?);
+    let target = arguments.which.target()?;
     let baseline = match (arguments.no_baseline, &arguments.baseline) {
         (true, _) => None,
         (false, Some(path)) => Some(baseline::load(path)?),
@@ -139,7 +132,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Wr
     };
     let options = run::Options { baseline: baseline.map(Arc::new), ..arguments.options() };
     let mut listeners = arguments.telling(output.color).listeners()?;
-    play(target, plan, options, arguments.again(), |event| listeners.tell(event))?;
+    play(target, plan, options, arguments.which.again(), |event| listeners.tell(event))?;
     Ok(listeners.exit(&mut output.err)?)
 }
 
@@ -187,7 +180,7 @@ impl Arguments {
     fn options(&self) -> run::Options {
         let usual = run::Options::default();
         run::Options {
-            jobs: self.jobs.map_or(usual.jobs, usize::from),
+            jobs: self.jobs.map_or_else(|| if self.which.is_running() { RUNNING_JOBS } else { usual.jobs }, usize::from),
             seed: self.seed.unwrap_or_else(|| fastrand::u64(..)),
             shuffle: self.shuffle,
             max_fail: self.max_fail.and_then(|most| usize::try_from(most).ok()),
@@ -199,30 +192,15 @@ impl Arguments {
         }
     }
 
-    /// What must stand behind `ftpspec run ID` to play a case on the same server.
-    fn again(&self) -> String {
-        let mut words = Vec::new();
-        if self.server() != DEFAULT_SERVER {
-            words.push(format!("--server {}", self.server()));
-        }
-        words.extend(self.set.iter().map(|(key, value)| format!("--set {key}={value}")));
-        words.join(" ")
-    }
-
-    fn server(&self) -> &str {
-        self.server.as_deref().unwrap_or(DEFAULT_SERVER)
-    }
-
     /// These arguments, and for what they leave open what the file says.
     fn with(&self, config: &Config) -> Self {
-        let server = config.server(self.server.as_deref(), &self.set);
+        let (which, of_file) = config.which(&self.which);
         let (baseline, no_baseline) = match (self.no_baseline, &self.baseline) {
-            (false, None) => server.baseline,
+            (false, None) => of_file,
             (no_baseline, baseline) => (baseline.clone(), no_baseline),
         };
         Self {
-            server: Some(server.name),
-            set: server.set,
+            which,
             baseline,
             no_baseline,
             jobs: self.jobs.or_else(|| config.jobs()),
@@ -248,14 +226,6 @@ impl Arguments {
             (false, false) => Verbosity::Usual,
         };
         Telling { reports: &self.report, verbosity, strict: self.strict, color, annotate: true }
-    }
-}
-
-/// Reads `KEY=VALUE`.
-pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        Some(_) | None => Err("expected KEY=VALUE, like `broken=rest-off-by-one`".to_owned()),
     }
 }
 
@@ -303,7 +273,5 @@ mod tests {
         check("99999999999999999999s", Err(()));
         assert_eq!(level("must"), Ok(Level::Must));
         assert_eq!(level("SHOUD").unwrap_err(), "did you mean SHOULD? levels: MUST, SECURITY, DEFACTO, SHOULD, MAY");
-        assert_eq!(key_value("a=b=c"), Ok(("a".to_owned(), "b=c".to_owned())));
-        assert!(key_value("=b").is_err() && key_value("ab").is_err());
     }
 }

@@ -18,6 +18,7 @@ use crate::target::password::VARIABLE;
 #[serde(deny_unknown_fields, default)]
 struct Written {
     server: Option<Spanned<String>>,
+    target: Option<Spanned<String>>,
     set: BTreeMap<String, Spanned<String>>,
     baseline: Option<Spanned<toml::Value>>,
     strict: bool,
@@ -68,6 +69,8 @@ pub(super) enum Suite {
 #[derive(Debug, Clone, Default)]
 pub(super) struct File {
     pub(super) server: Option<String>,
+    /// The URL of a server that runs already; without a password.
+    pub(super) target: Option<String>,
     pub(super) set: BTreeMap<String, String>,
     pub(super) baseline: Option<Known>,
     pub(super) strict: bool,
@@ -96,6 +99,8 @@ pub(super) enum Known {
     Nothing,
 }
 
+const NO_PASSWORD: &str = "no password stands in this file: it is read by everybody who reads the repository";
+
 /// Reads a file.
 ///
 /// # Errors
@@ -115,8 +120,7 @@ fn wrong(error: &toml::de::Error) -> Diagnostic {
     if !is_secret {
         return diagnostic;
     }
-    Diagnostic::error(diagnostic.span, "no password stands in this file: it is read by everybody who reads the repository")
-        .help(format!("give it in the environment variable {VARIABLE}"))
+    Diagnostic::error(diagnostic.span, NO_PASSWORD).help(format!("give it in the environment variable {VARIABLE}"))
 }
 
 struct Reader {
@@ -129,12 +133,13 @@ impl Reader {
     }
 
     fn file(&mut self, written: Written) -> File {
-        let Written { server, set, baseline, strict, slow, jobs, seed, max_fail, deadline, select, report } = written;
+        let Written { server, target, set, baseline, strict, slow, jobs, seed, max_fail, deadline, select, report } = written;
         let only_paths = self.only_paths(&select);
         let Select { suite: _, paths, ids, topics, requirements, levels } = select;
         let Reports { json, junit, md, tap } = report;
         let reports = [("json", json), ("junit", junit), ("md", md), ("tap", tap)];
         File {
+            target: target.and_then(|url| self.target(url, server.is_some() || !set.is_empty())),
             server: server.map(|server| self.server(server)),
             set: set.into_iter().map(|(key, value)| (key, value.into_inner())).collect(),
             baseline: baseline.and_then(|baseline| self.known(&baseline)),
@@ -169,9 +174,28 @@ impl Reader {
 
     fn server(&mut self, value: Spanned<String>) -> String {
         if value.get_ref().parse::<FtpUrl>().is_ok() {
-            self.error(&value, "a server is started by its profile", "the name of a profile, or the path of one");
+            self.error(&value, "this server runs already", "`target = ..`");
         }
         self.text(value, "`libunftp`, the name of a profile, or the path of one")
+    }
+
+    /// The URL of a server that runs already; `is_started` where there is another that is started.
+    fn target(&mut self, value: Spanned<String>, is_started: bool) -> Option<String> {
+        if is_started {
+            self.error(&value, "a server that runs already is none that is started", "either `target`, or `server` and `[set]`");
+        }
+        match value.get_ref().parse::<FtpUrl>() {
+            Ok(url) if url.password.is_some() => {
+                let diagnostic = Diagnostic::error_at(&value, NO_PASSWORD);
+                self.diagnostics.push(diagnostic.help(format!("give it in the environment variable {VARIABLE}")));
+                None
+            }
+            Ok(_) => Some(value.into_inner()),
+            Err(error) => {
+                self.error(&value, error.to_string(), "`ftp://user@host:port/dir`");
+                None
+            }
+        }
     }
 
     fn known(&mut self, value: &Spanned<toml::Value>) -> Option<Known> {
@@ -276,7 +300,10 @@ mod tests {
         for (text, place, expect) in [
             ("servr = \"x\"", "1:1", "did you mean `server`?"),
             ("server = 5", "1:10", "invalid type"),
-            ("server = \"ftp://host/\"", "1:10", "the name of a profile"),
+            ("server = \"ftp://host/\"", "1:10", "expected `target = ..`"),
+            ("target = \"http://host/\"", "1:10", "expected `ftp://user@host:port/dir`"),
+            ("target = \"ftp://alice:s3same@host/\"", "1:10", "give it in the environment variable FTPSPEC_PASSWORD"),
+            ("server = \"x\"\ntarget = \"ftp://host/\"", "2:10", "either `target`, or `server` and `[set]`"),
             ("server = \"\"", "1:10", "this says nothing"),
             ("strict = \"yes\"", "1:10", "invalid type"),
             ("jobs = 0", "1:8", "nonzero"),

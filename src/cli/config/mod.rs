@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::report::{Format, ReportArgument};
-use super::run::DEFAULT_SERVER;
+use super::which::{DEFAULT_SERVER, Which};
 use super::{Wrong, split_paths};
 use crate::run::select::Selection;
 use crate::run::suite::Problem;
@@ -44,13 +44,8 @@ pub(super) struct Config {
     file: File,
 }
 
-/// The server, and what belongs to it.
-pub(super) struct Server {
-    pub(super) name: String,
-    pub(super) set: Vec<(String, String)>,
-    /// The list of known failures, and whether none is to be used.
-    pub(super) baseline: (Option<PathBuf>, bool),
-}
+/// The list of known failures, and whether none is to be used.
+type Baseline = (Option<PathBuf>, bool);
 
 impl Config {
     /// The file that counts here.
@@ -83,20 +78,28 @@ impl Config {
         self.path(text.strip_prefix("./").unwrap_or(text)).display().to_string()
     }
 
-    /// The server and what belongs to it. Where the command line names another server than the file, nothing of the file's is left.
-    pub(super) fn server(&self, named: Option<&str>, set: &[(String, String)]) -> Server {
-        let own = self.file.server.as_ref().map_or_else(|| DEFAULT_SERVER.to_owned(), |server| self.word(server));
-        if let Some(name) = named.filter(|name| *name != own) {
-            return Server { name: name.to_owned(), set: set.to_vec(), baseline: (None, false) };
+    /// The server, and the baseline that belongs to it. Where the command line names another server than the file, nothing of the file's
+    /// is left.
+    pub(super) fn which(&self, named: &Which) -> (Which, Baseline) {
+        let server = self.file.server.as_ref().map(|server| self.word(server));
+        let target = &self.file.target;
+        let is_own = match (&named.server, &named.target) {
+            (None, None) => true,
+            (Some(name), _) => target.is_none() && name == server.as_deref().unwrap_or(DEFAULT_SERVER),
+            (None, Some(url)) => Some(url) == target.as_ref(),
+        };
+        if !is_own {
+            return (named.clone(), (None, false));
         }
-        let is_given = |key: &String| set.iter().any(|(other, _)| other == key);
+        let is_given = |key: &String| named.set.iter().any(|(other, _)| other == key);
         let of_file = self.file.set.iter().filter(|(key, _)| !is_given(key)).map(|(key, value)| (key.clone(), self.word(value)));
         let baseline = match &self.file.baseline {
             Some(Known::File(path)) => (Some(self.path(path)), false),
             Some(Known::Nothing) => (None, true),
             None => (None, false),
         };
-        Server { name: own, set: of_file.chain(set.iter().cloned()).collect(), baseline }
+        let set = of_file.chain(named.set.iter().cloned()).collect();
+        (Which { server, set, target: target.clone(), ..named.clone() }, baseline)
     }
 
     /// What to read, and what to choose of it. Where the command line chooses anything, nothing of the file's choice is left; only
@@ -195,17 +198,33 @@ mod tests {
     #[test]
     fn another_server_takes_nothing_of_the_file() {
         let text = "server = \"./mine.toml\"\nbaseline = \"known.toml\"\n[set]\nbin = \"./x\"\nmode = \"fast\"\n";
-        let check = |folder: &str, named, set: &[(&str, &str)], name: &str, expect: &[(&str, &str)], baseline: Option<&str>| {
-            let server = config(folder, text).server(named, &pairs(set));
-            assert_eq!((server.name.as_str(), server.set), (name, pairs(expect)));
-            assert_eq!(server.baseline, (baseline.map(PathBuf::from), false));
+        let which = |server: Option<&str>, target: Option<&str>, set: &[(&str, &str)]| Which {
+            server: server.map(str::to_owned),
+            set: pairs(set),
+            target: target.map(str::to_owned),
+            account: Vec::new(),
+            password_file: None,
         };
-        check("", None, &[], "./mine.toml", &[("bin", "./x"), ("mode", "fast")], Some("known.toml"));
-        check("..", None, &[], "../mine.toml", &[("bin", "../x"), ("mode", "fast")], Some("../known.toml"));
-        check("", None, &[("mode", "slow")], "./mine.toml", &[("bin", "./x"), ("mode", "slow")], Some("known.toml"));
-        check("", Some("./mine.toml"), &[], "./mine.toml", &[("bin", "./x"), ("mode", "fast")], Some("known.toml"));
-        check("", Some("reference"), &[("broken", "a")], "reference", &[("broken", "a")], None);
-        assert_eq!(config("", "").server(None, &[]).name, DEFAULT_SERVER);
+        let check = |folder: &str, named: &Which, expect: &Which, baseline: Option<&str>| {
+            let (found, known) = config(folder, text).which(named);
+            assert_eq!((&found.server, &found.set, &found.target), (&expect.server, &expect.set, &expect.target));
+            assert_eq!(known, (baseline.map(PathBuf::from), false));
+        };
+        let own = |name, set: &[(&str, &str)]| which(Some(name), None, set);
+        let whole = own("./mine.toml", &[("bin", "./x"), ("mode", "fast")]);
+        check("", &which(None, None, &[]), &whole, Some("known.toml"));
+        check("", &which(Some("./mine.toml"), None, &[]), &whole, Some("known.toml"));
+        check("..", &which(None, None, &[]), &own("../mine.toml", &[("bin", "../x"), ("mode", "fast")]), Some("../known.toml"));
+        let slow = own("./mine.toml", &[("bin", "./x"), ("mode", "slow")]);
+        check("", &which(None, None, &[("mode", "slow")]), &slow, Some("known.toml"));
+        let other = own("reference", &[("broken", "a")]);
+        check("", &other, &other, None);
+        let running = which(None, Some("ftp://h/"), &[]);
+        check("", &running, &running, None);
+        let (found, known) = config("", "target = \"ftp://h/\"\nbaseline = false\n").which(&which(None, None, &[]));
+        assert_eq!((found.target.as_deref(), found.server(), known), (Some("ftp://h/"), DEFAULT_SERVER, (None, true)));
+        let (found, known) = config("", "target = \"ftp://h/\"\nbaseline = false\n").which(&which(Some(DEFAULT_SERVER), None, &[]));
+        assert_eq!((found.target, known), (None, (None, false)));
     }
 
     #[test]
