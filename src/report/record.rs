@@ -355,12 +355,30 @@ fn detail(report: &CaseReport) -> String {
     report.reason.iter().cloned().chain(findings).collect::<Vec<_>>().join("\n")
 }
 
-/// Milliseconds, to the microsecond.
+/// Milliseconds, to the nanosecond: a record that is told again shows the same times.
 fn millis(time: Duration) -> f64 {
-    (time.as_secs_f64() * 1e6).round() / 1e3
+    (time.as_secs_f64() * 1e9).round() / 1e6
 }
 
 /// The time that so many milliseconds are; none where it is no time.
 fn time(millis: f64) -> Duration {
-    Duration::try_from_secs_f64((millis * 1e3).round() / 1e6).unwrap_or_default()
+    let nanos = (millis * 1e6).round();
+    // No time of a run comes near the end of either type.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates, and nothing is below 0")]
+    Duration::from_nanos(nanos.max(0.0) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_time_is_read_as_it_was(nanos in 0..1u64 << 50) {
+            let before = Duration::from_nanos(nanos);
+            prop_assert_eq!(time(millis(before)), before);
+        }
+    }
 }

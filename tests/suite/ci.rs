@@ -103,8 +103,8 @@ fn the_file_says_what_is_run_and_the_command_line_wins() {
     assert_eq!((&report["strict"], &report["suite"]["selected"]), (&json!(true), &json!(["right"])));
     // From two directories below: the same, and the report goes where the file says.
     std::fs::remove_file(repository.path().join("out/a.json")).unwrap();
-    let (code, said) = repository.run("deep/er", &["run"]);
-    assert_eq!(code, Some(0), "{said}");
+    let (code, told) = repository.run("deep/er", &["run"]);
+    assert_eq!(code, Some(0), "{told}");
     assert_eq!(repository.json("out/a.json")["cases"][0]["source"], "../../ftp/right.ftp");
     // Another server takes no variable of the file's; another choice nothing of its choice.
     repository.check(&["run", "--server", "libunftp"], 0, &["1 case against libunftp"]);
@@ -112,6 +112,16 @@ fn the_file_says_what_is_run_and_the_command_line_wins() {
     assert_eq!(repository.json("out/a.json")["target"]["arguments"], "--server reference --set broken=mkd-lies");
     assert_eq!(repository.check(&["list", "--format", "ids"], 0, &[]), "right\n");
     assert!(repository.check(&["list", "--format", "ids", "--no-config"], 0, &[]).lines().count() > 600);
+    // A server that runs already, or would.
+    let running = Repository::new(&[
+        ("ftpspec.toml", "target = \"ftp://alice@127.0.0.1:1/\"\n[select]\npaths = [\"ftp\"]\n"),
+        ("ftp/right.ftp", RIGHT),
+    ]);
+    let output = running.command("", &["run"]).env("FTPSPEC_PASSWORD", "p").output().unwrap();
+    assert!(output.status.code() == Some(5) && said(&output).contains("127.0.0.1:1"), "{}", said(&output));
+    running.check(&["run", "--server", "reference"], 0, &["1 case against reference"]);
+    running.check(&["run", "--set", "a=b"], 2, &["--set is for a server that is started"]);
+    repository.check(&["run", "--account", "a:b:elr"], 2, &["--account is for a server that runs already"]);
     // Another file, and none.
     repository.check(&["run", "--config", "nowhere.toml"], 2, &["cannot read nowhere.toml"]);
     repository.check(&["run", "--config", "ftpspec.toml", "--no-config"], 2, &["cannot be used with"]);
@@ -280,15 +290,20 @@ fn what_does_not_fit_together_is_refused() {
 
 #[test]
 fn parts_have_the_exit_codes_of_a_run() {
-    let stale = "[[known]]\nid = \"{right,wrong}\"\nfacet = \"reply\"\nverdict = \"fail\"\nlooks_like = \"200 {..}\"\nclause = \"RFC 959\"\nreason = \"r\"\n";
-    let another = "[[known]]\nid = \"other*\"\nfacet = \"reply\"\nverdict = \"fail\"\nlooks_like = \"200 {..}\"\nclause = \"RFC 959\"\nreason = \"r\"\n";
+    let entry = |id: &str, seen: &str| {
+        format!(
+            "[[known]]\nid = \"{id}\"\nfacet = \"reply\"\nverdict = \"fail\"\nlooks_like = \"{seen}\"\nclause = \"RFC 959\"\nreason = \"r\"\n"
+        )
+    };
+    // Both of the last two cover both others, and each is true of one of them: in a part that plays the one, the other is not stale.
+    let known = entry("{right,wrong}", "200 {..}") + &entry("other*", "200 {..}") + &entry("other*", "257 {..}");
     let repository = Repository::new(&[
         ("ftpspec.toml", "server = \"reference\"\nbaseline = \"known.toml\"\n[select]\npaths = [\"ftp\"]\n"),
-        ("known.toml", &format!("{stale}{another}")),
+        ("known.toml", &known),
         ("ftp/right.ftp", RIGHT),
         ("ftp/wrong.ftp", WRONG),
         ("ftp/other1.ftp", WRONG),
-        ("ftp/other2.ftp", WRONG),
+        ("ftp/other2.ftp", &WRONG.replace("C> NOOP", "C> PWD")),
     ]);
     let run = |part: u32, code: i32| {
         let (partition, report) = (format!("count:{part}/6"), format!("json={part}.json"));

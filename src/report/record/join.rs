@@ -246,8 +246,8 @@ fn joined(parts: Vec<Named>) -> Record {
         whole.target.capabilities = capabilities(whole.target.capabilities, part.target.capabilities);
         whole.baseline = whole.baseline.zip(part.baseline).map(|(whole, part)| baseline(whole, part));
     }
-    // To the microsecond, as each of them.
-    whole.duration_ms = (whole.duration_ms * 1e3).round() / 1e3;
+    // To the nanosecond, as each of them.
+    whole.duration_ms = (whole.duration_ms * 1e6).round() / 1e6;
     whole.suite.partition = None;
     whole.totals = Totals::default();
     whole.cases.iter().for_each(|case| whole.totals.add(case.verdict));
