@@ -23,6 +23,7 @@ mod config;
 mod explain;
 mod fmt;
 mod list;
+mod matrix;
 mod merge;
 mod new;
 mod profile;
@@ -47,6 +48,8 @@ struct Cli {
 enum Verb {
     /// Play scenarios against a server and say what conforms.
     Run(run::Arguments),
+    /// Play scenarios against many servers, and show them side by side.
+    Matrix(matrix::Arguments),
     /// Put the reports of the parts of a run together.
     Merge(merge::Arguments),
     /// Write an `ftpspec.toml` and a first scenario, to begin with.
@@ -156,6 +159,7 @@ pub fn main() -> ExitCode {
 fn perform(verb: Verb, output: &mut Output) -> Exit {
     let result = match verb {
         Verb::Run(arguments) => run::run(&arguments, output),
+        Verb::Matrix(arguments) => matrix::matrix(&arguments, output),
         Verb::Merge(arguments) => merge::merge(&arguments, output),
         Verb::New(arguments) => new::new(&arguments, output),
         Verb::Baseline(arguments) => baseline::baseline(&arguments, output),
