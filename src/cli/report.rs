@@ -35,6 +35,25 @@ pub(super) enum Format {
 impl Format {
     pub(super) const ALL: [(&'static str, Self); 4] =
         [("json", Self::Json), ("junit", Self::Junit), ("md", Self::Markdown), ("tap", Self::Tap)];
+
+    /// As it is written.
+    pub(super) fn word(self) -> &'static str {
+        Self::ALL.into_iter().find(|(_, format)| *format == self).map_or("", |(word, _)| word)
+    }
+}
+
+impl ReportArgument {
+    pub(super) fn is_stdout(&self) -> bool {
+        self.file.as_os_str() == "-"
+    }
+
+    /// Where it goes. A file is made now, so that a wrong path is told before the run.
+    pub(super) fn sink(&self) -> Result<Sink, Wrong> {
+        if self.is_stdout() {
+            return Ok(Sink::Stream(Box::new(io::stdout())));
+        }
+        Sink::file(&self.file).map_err(|error| Wrong::Usage(format!("cannot write the report {}: {error}", self.file.display())))
+    }
 }
 
 impl FromStr for ReportArgument {
@@ -67,9 +86,9 @@ pub(super) struct Telling<'a> {
 }
 
 impl Telling<'_> {
-    /// All that listens, the terminal's report first. Files are made now, so that a wrong path is told before the run.
+    /// All that listens, the terminal's report first.
     pub(super) fn listeners(&self) -> Result<Listeners, Wrong> {
-        let to_stdout = self.reports.iter().filter(|report| report.file.as_os_str() == "-").count();
+        let to_stdout = self.reports.iter().filter(|report| report.is_stdout()).count();
         if to_stdout > 1 {
             return Err(Wrong::Usage("only one report can go to standard output".to_owned()));
         }
@@ -83,13 +102,9 @@ impl Telling<'_> {
             strict: self.strict,
         };
         let mut reports: Vec<Box<dyn Report>> = vec![Box::new(TerminalReport::new(out(), options))];
-        for ReportArgument { format, file } in self.reports {
-            let sink = if file.as_os_str() == "-" {
-                Sink::Stream(Box::new(io::stdout()))
-            } else {
-                Sink::file(file).map_err(|error| Wrong::Usage(format!("cannot write the report {}: {error}", file.display())))?
-            };
-            reports.push(match format {
+        for report in self.reports {
+            let sink = report.sink()?;
+            reports.push(match report.format {
                 Format::Json => Box::new(JsonReport::new(sink)),
                 Format::Junit => Box::new(JunitReport::new(sink, self.strict)),
                 Format::Markdown => Box::new(MarkdownReport::new(sink, self.strict)),

@@ -249,8 +249,12 @@ fn what_does_not_fit_together_is_refused() {
         ("digest.json", (|it| it["suite"]["digest"] = json!("0123456789abcdef")) as fn(&mut Value), &["not with the same texts"][..]),
         ("fewer.json", |it| drop(it["suite"]["selected"].as_array_mut().unwrap().pop()), &["cases were selected, and"]),
         ("version.json", |it| it["suite"]["version"] = json!("9.9.9"), &["ftpspec 9.9.9 wrote them", "the same version"]),
-        ("target.json", |it| it["target"]["name"] = json!("vsftpd"), &["the other of vsftpd", "each server on their own"]),
-        ("arguments.json", |it| it["target"]["arguments"] = json!(""), &["--set broken=letter-dele"]),
+        (
+            "target.json",
+            |it| it["target"]["name"] = json!("vsftpd"),
+            &["reference 0.1.0 (--server reference --set broken=letter-dele): part 4/4 is missing"],
+        ),
+        ("arguments.json", |it| it["target"]["arguments"] = json!(""), &["--set broken=letter-dele): part 4/4 is missing"]),
         ("strict.json", |it| it["strict"] = json!(true), &["one was played without --strict, the other with --strict"]),
         ("kind.json", |it| it["suite"]["partition"]["kind"] = json!("count"), &["the other part count:4/4"]),
         ("of.json", |it| it["suite"]["partition"]["of"] = json!(5), &["the other part hash:4/5"]),
@@ -286,6 +290,27 @@ fn what_does_not_fit_together_is_refused() {
     check(&["text.json"], &["means nothing to this version"]);
     std::fs::write(repository.path().join("cut.json"), "{\"schema\":").unwrap();
     check(&["cut.json"], &["cut.json is no JSON"]);
+}
+
+#[test]
+fn servers_are_shown_side_by_side() {
+    let repository = parts("letters/denied");
+    let change = |name: &str, change: fn(&mut Value)| repository.change("whole.json", name, change);
+    change("other.json", |it| it["target"]["name"] = json!("other"));
+    change("well.json", |it| it["target"]["arguments"] = json!("--server reference"));
+    let four = ["1.json", "2.json", "3.json", "4.json"];
+    let arguments: Vec<&str> = ["merge", "other.json", "--report", "json=m.json", "--report", "md=m.md"].into_iter().chain(four).collect();
+    let said = repository.check(&arguments, 1, &["reference", "other", "letters/denied#dele"]);
+    let matrix = repository.json("m.json");
+    assert_eq!((&matrix["schema"], matrix["runs"].as_array().unwrap().len()), (&json!("ftpspec.matrix/1"), 2), "{said}");
+    assert_eq!(matrix["runs"][0], repository.json("other.json"));
+    assert_eq!(matrix["runs"][1]["totals"], repository.json("whole.json")["totals"]);
+    assert!(std::fs::read_to_string(repository.path().join("m.md")).unwrap().contains("| other |"));
+    // The same server with other variables is another, and is named by them.
+    repository.check(&["merge", "whole.json", "well.json"], 1, &["reference 0.1.0 (--server reference)"]);
+    repository.check(&["merge", "whole.json", "well.json", "--report", "tap=x"], 2, &["tap is a format for one server"]);
+    change("version.json", |it| (it["target"]["name"], it["suite"]["version"]) = (json!("other"), json!("9.9.9")));
+    repository.check(&["merge", "whole.json", "version.json"], 2, &["whole.json and version.json do not belong together", "9.9.9"]);
 }
 
 #[test]

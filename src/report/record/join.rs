@@ -25,7 +25,7 @@ pub enum JoinError {
     #[error("there is nothing to merge")]
     Nothing,
     /// Two records that cannot be of one run.
-    #[error("{first} and {second} are not parts of one run: {how}; {right}")]
+    #[error("{first} and {second} do not belong together: {how}; {right}")]
     Unlike {
         /// The first file.
         first: String,
@@ -114,47 +114,73 @@ pub fn join(mut parts: Vec<Named>) -> Result<Record, JoinError> {
     Ok(joined(parts))
 }
 
-/// In what two records differ that should be of one run.
-fn unlike(first: &Named, second: &Named) -> Option<JoinError> {
-    const SAME_RUN: &str = "play all parts with the same version, scenarios, selection and arguments";
-    const SAME_TARGET: &str = "merge the parts of each server on their own";
+/// Whether whole runs of several servers can stand side by side: all played the same.
+///
+/// # Errors
+/// The first two that cannot.
+pub fn comparable(runs: &[Named]) -> Result<(), JoinError> {
+    let Some((first, others)) = runs.split_first() else { return Err(JoinError::Nothing) };
+    others.iter().try_for_each(|other| otherwise_played(first, other).map_or(Ok(()), Err))
+}
+
+const SAME_RUN: &str = "play all with the same version, scenarios, selection and arguments";
+
+fn not_one(first: &Named, second: &Named, how: String, right: &'static str) -> JoinError {
+    JoinError::Unlike { first: first.file.clone(), second: second.file.clone(), how, right }
+}
+
+/// A server in words.
+#[must_use]
+pub fn target(record: &Record) -> String {
+    let version = record.target.version.as_ref().map_or_else(String::new, |version| format!(" {version}"));
+    let arguments = if record.target.arguments.is_empty() { String::new() } else { format!(" ({})", record.target.arguments) };
+    format!("{}{version}{arguments}", record.target.name)
+}
+
+/// In what two records differ that should have been played the same.
+fn otherwise_played(first: &Named, second: &Named) -> Option<JoinError> {
     let (a, b) = (&first.record, &second.record);
-    let target = |record: &Record| {
-        let version = record.target.version.as_ref().map_or_else(String::new, |version| format!(" {version}"));
-        let arguments = if record.target.arguments.is_empty() { String::new() } else { format!(" ({})", record.target.arguments) };
-        format!("{}{version}{arguments}", record.target.name)
-    };
-    let baseline = |record: &Record| record.baseline.as_ref().map_or_else(|| "no baseline".to_owned(), |one| one.source.clone());
     let strict = |record: &Record| if record.strict { "with --strict" } else { "without --strict" };
-    let (how, right) = if !same_target(a, b) {
-        (format!("one is of {}, the other of {}", target(a), target(b)), SAME_TARGET)
-    } else if a.suite.version != b.suite.version {
-        (format!("ftpspec {} and ftpspec {} wrote them", a.suite.version, b.suite.version), SAME_RUN)
+    let how = if a.suite.version != b.suite.version {
+        format!("ftpspec {} and ftpspec {} wrote them", a.suite.version, b.suite.version)
     } else if a.suite.digest != b.suite.digest || a.suite.selected != b.suite.selected {
         let count = |record: &Record| record.suite.selected.len();
-        let told = if count(a) == count(b) {
+        if count(a) == count(b) {
             "the same number of cases was selected, but not the same cases or not with the same texts".to_owned()
         } else {
             format!("{} cases were selected, and {}", count(a), count(b))
-        };
-        (told, SAME_RUN)
+        }
     } else if a.strict != b.strict {
-        (format!("one was played {}, the other {}", strict(a), strict(b)), SAME_RUN)
-    } else if baseline(a) != baseline(b) {
-        (format!("one was compared with {}, the other with {}", baseline(a), baseline(b)), SAME_RUN)
+        format!("one was played {}, the other {}", strict(a), strict(b))
     } else {
-        return match (a.suite.partition, b.suite.partition) {
-            (None, _) => Some(JoinError::Whole { whole: first.file.clone(), other: second.file.clone() }),
-            (_, None) => Some(JoinError::Whole { whole: second.file.clone(), other: first.file.clone() }),
-            (Some(a), Some(b)) if (a.kind, a.of) != (b.kind, b.of) => {
-                let how = format!("one is part {a}, the other part {b}");
-                let right = "take the selection apart in one way";
-                Some(JoinError::Unlike { first: first.file.clone(), second: second.file.clone(), how, right })
-            }
-            (Some(_), Some(_)) => None,
-        };
+        return None;
     };
-    Some(JoinError::Unlike { first: first.file.clone(), second: second.file.clone(), how, right })
+    Some(not_one(first, second, how, SAME_RUN))
+}
+
+/// In what two records differ that should be parts of one run.
+fn unlike(first: &Named, second: &Named) -> Option<JoinError> {
+    let (a, b) = (&first.record, &second.record);
+    let baseline = |record: &Record| record.baseline.as_ref().map_or_else(|| "no baseline".to_owned(), |one| one.source.clone());
+    if !same_target(a, b) {
+        let how = format!("one is of {}, the other of {}", target(a), target(b));
+        return Some(not_one(first, second, how, "join the parts of each server on their own"));
+    }
+    if let Some(error) = otherwise_played(first, second) {
+        return Some(error);
+    }
+    if baseline(a) != baseline(b) {
+        let how = format!("one was compared with {}, the other with {}", baseline(a), baseline(b));
+        return Some(not_one(first, second, how, SAME_RUN));
+    }
+    match (a.suite.partition, b.suite.partition) {
+        (None, _) => Some(JoinError::Whole { whole: first.file.clone(), other: second.file.clone() }),
+        (_, None) => Some(JoinError::Whole { whole: second.file.clone(), other: first.file.clone() }),
+        (Some(a), Some(b)) if (a.kind, a.of) != (b.kind, b.of) => {
+            Some(not_one(first, second, format!("one is part {a}, the other part {b}"), "take the selection apart in one way"))
+        }
+        (Some(_), Some(_)) => None,
+    }
 }
 
 /// Whether a record has exactly the cases of its part, each once.
@@ -283,5 +309,52 @@ fn baseline(whole: BaselineRecord, part: BaselineRecord) -> BaselineRecord {
         changed: both(whole.changed, part.changed),
         stale: both(whole.stale, part.stale),
         expired: both(whole.expired, part.expired),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Report as _;
+    use crate::report::record::Recorder;
+    use crate::report::sample;
+
+    fn record() -> Record {
+        let mut recorder = Recorder::default();
+        sample::with_baseline().iter().for_each(|event| recorder.event(event).unwrap());
+        recorder.record().unwrap()
+    }
+
+    fn named(file: &str, record: &Record) -> Named {
+        Named { file: file.to_owned(), record: record.clone() }
+    }
+
+    #[test]
+    fn a_whole_run_is_itself_and_no_part() {
+        let record = record();
+        assert_eq!(join(vec![named("a", &record)]), Ok(record.clone()));
+        assert_eq!(join(Vec::new()), Err(JoinError::Nothing));
+        let told = join(vec![named("a", &record), named("b", &record)]).unwrap_err().to_string();
+        assert!(told.starts_with("a is a whole run"), "{told}");
+    }
+
+    #[test]
+    fn runs_of_other_servers_are_compared_and_not_joined() {
+        let (first, mut second) = (record(), record());
+        second.target.name = "other".to_owned();
+        let told = join(vec![named("a", &first), named("b", &second)]).unwrap_err().to_string();
+        assert!(told.contains("one is of example 1.2.3 (--server example), the other of other 1.2.3"), "{told}");
+        assert_eq!(comparable(&[named("a", &first), named("b", &second)]), Ok(()));
+        second.suite.version = "9".to_owned();
+        assert!(matches!(comparable(&[named("a", &first), named("b", &second)]), Err(JoinError::Unlike { .. })));
+    }
+
+    #[test]
+    fn what_is_asked_of_parts_comes_together() {
+        let one = |name: &str, claimed, said: &str| Capability { name: name.to_owned(), claimed, seen: None, said: said.to_owned() };
+        let first = vec![one("SIZE", true, "SIZE"), one("ABOR", false, "502"), one("STAT", false, "211")];
+        let second = vec![one("SIZE", true, "SIZE"), one("HELP", false, "214"), one("ABOR", false, "502 no")];
+        let names: Vec<String> = capabilities(first, second).into_iter().map(|one| format!("{} {}", one.name, one.said)).collect();
+        assert_eq!(names, ["SIZE SIZE", "ABOR 502", "HELP 214", "STAT 211"]);
     }
 }
