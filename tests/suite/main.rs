@@ -10,6 +10,7 @@ mod profile;
 mod program;
 mod running;
 mod same;
+mod trouble;
 
 use std::io::Write as _;
 use std::path::Path;
