@@ -173,3 +173,22 @@ fn a_place_for_temporary_files_that_is_full_is_told() {
     assert!(!said(&output).lines().any(|line| line.starts_with("ftpspec-")), "{}", said(&output));
     bench.assert_clean();
 }
+
+/// Without the rights of root what can be played is played, and the others say what they want.
+#[test]
+fn without_root_what_can_be_played_is() {
+    let bench = Bench::new("python3", "");
+    let arguments = ["--user", env!("CARGO_BIN_EXE_ftpspec"), "matrix", "reference", "libunftp", "vsftpd", "--topic", "letters"];
+    let output = bench.command("unshare", &arguments).output().unwrap();
+    if said(&output).contains("unshare failed") {
+        assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{}", said(&output));
+        eprintln!("NOT TESTED: a run without the rights of root: {}", said(&output));
+        return;
+    }
+    check(
+        &output,
+        5,
+        &["vsftpd must be started by root", "reference 0.1.0 does all that was demanded", "libunftp 0.24.0 fails only where that is known"],
+    );
+    bench.assert_clean();
+}
