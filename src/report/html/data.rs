@@ -9,7 +9,7 @@ use super::clause::{Document, Places, Section};
 use super::text::{Texts, cut, visible};
 use crate::judge::verdict::Verdict;
 use crate::report::record::{CaseRecord, Record, RemarkRecord, Totals};
-use crate::requirement::Catalogue;
+use crate::requirement::{Catalogue, Level};
 use crate::run::event::Capability;
 
 /// Characters of what is said of a case in one line.
@@ -387,7 +387,9 @@ fn standings(run: &Record) -> HashMap<&str, Standing> {
     }
     for case in &run.cases {
         for finding in case.findings.iter().filter(|finding| matches!(finding.verdict, Verdict::Deviation | Verdict::Fail)) {
-            for id in &finding.requirements {
+            // A choice cannot be broken: what breaks is what the step cites beside it.
+            let is_choice = |id: &&String| Catalogue::built_in().find(id).is_some_and(|requirement| requirement.level == Level::May);
+            for id in finding.requirements.iter().filter(|id| !is_choice(id)) {
                 let broken = Standing { letter: letter(finding.verdict), is_known: case.known.is_some() };
                 let standing = standings.entry(id).or_insert(broken);
                 *standing = match (standing.letter, broken.letter) {

@@ -6,15 +6,22 @@ let capabilities = null;
 function claim(claimed, seen) {
   if (claimed) {
     if (seen === false) return ["C✗", "claimed, and refused", "vF"];
-    return seen ? ["C✓", "claimed and seen", "vP"] : ["C", "claimed by FEAT", "vP"];
+    return seen ? ["C✓", "claimed by FEAT, and seen", "vI"] : ["C", "claimed by FEAT", "vI"];
   }
-  return seen ? ["✓", "not claimed, and known when asked", "vI"] : ["✗", "neither claimed nor known", "vU"];
+  return seen ? ["✓", "not in FEAT, known when asked", "vP"] : ["✗", "not in FEAT, not known", "vU"];
 }
 
 function showCapabilities(place) {
   if (capabilities) return;
-  capabilities = [capabilityTable(), unsupported(), baselines(), left()];
+  capabilities = [servers(), capabilityTable(), unsupported(), baselines(), left()];
   place.replaceChildren(...capabilities);
+}
+
+/** How each server was run, and how it greeted. */
+function servers() {
+  const lines = data.targets.map((target) => h("li", {}, h("b", {}, target.label), " ", h("code", {}, `ftpspec run ${target.arguments}`.trim()),
+    target.banner ? [" ", h("q", {}, target.banner)] : "", target.not_started ? h("p", {}, h("b", {}, "did not start: "), target.not_started) : ""));
+  return h("section", {}, h("h2", {}, "Servers"), h("ul", { class: "told" }, lines));
 }
 
 function capabilityTable() {
@@ -39,7 +46,7 @@ function capabilityTable() {
     return h("li", {}, h("span", { class: `v ${kind}` }, mark), " ", words);
   });
   return h("section", {}, h("h2", {}, "Claimed and seen"),
-    h("p", { class: "dim" }, "A claim of FEAT is taken at its word: where it does not hold, the cases fail. A command that FEAT does not name was asked for. Open a line to read what was said."),
+    h("p", { class: "dim" }, "A claim of FEAT is taken at its word: where it does not hold, the cases fail. A command that FEAT does not name was asked for; those of RFC 959 need not stand there. Open a line to read what was said."),
     h("ul", { class: "legend" }, legend, h("li", {}, h("span", { class: "dim" }, "·"), " not asked")),
     h("table", { class: "grid many capabilities" },
       h("colgroup", {}, h("col", { class: "case" }), data.targets.map(() => h("col", { class: "server" }))),

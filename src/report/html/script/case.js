@@ -143,7 +143,7 @@ function hexdump({ said: text, at, first, got, expected }) {
     }
     return h("figure", {}, h("figcaption", {}, name), h("pre", {}, rows));
   });
-  return h("div", { class: "bytes" }, h("p", {}, text, h("small", {}, ` offset ${first} is 0x${first.toString(16)}`)), h("div", { class: "sides" }, tables));
+  return h("div", { class: "bytes" }, h("p", {}, text, first > 9 ? h("small", {}, ` (0x${first.toString(16)})`) : ""), h("div", { class: "sides" }, tables));
 }
 
 /** The scenario, with a caret under each step that a finding is about. */

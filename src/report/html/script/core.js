@@ -44,7 +44,7 @@ const isKnown = (of, target) => of.known[target] === "k";
 /** A verdict's letter as a chip. */
 function chip(letter, known, name = "span", properties = {}, more = "") {
   const kind = { "?": "Q", "-": "N", " ": "N" }[letter] ?? letter;
-  return h(name, { class: `v v${kind}${known ? " known" : ""}`, ...properties }, letter, known ? h("sup", {}, "k") : null, more);
+  return h(name, { class: `v v${kind}${known ? " known" : ""}`, ...properties }, letter, more, known ? h("sup", {}, "k") : null);
 }
 
 const said = (letter, known) => `${word(letter)}${known ? ", known" : ""}`;
@@ -73,7 +73,7 @@ function detail(row, target) {
 
 // The state: what is shown, and the filters. Each key stands in the fragment where it is not as usual.
 const LISTS = ["verdict", "level"];
-const WORDS = ["case", "target", "view", "by", "topic", "rfc", "text", "cited"];
+const WORDS = ["case", "target", "view", "by", "server", "topic", "rfc", "text", "cited"];
 const FLAGS = ["new", "differ", "fold"];
 
 function readState(fragment) {
@@ -93,8 +93,8 @@ function fragmentOf(state) {
   return `#${words.toString().replaceAll("%2F", "/").replaceAll("%2C", ",")}`;
 }
 
-const FILTERS = ["verdict", "level", "topic", "rfc", "text", "new", "differ", "cited"];
-const noFilters = { verdict: [], level: [], topic: "", rfc: "", text: "", new: false, differ: false, cited: "" };
+const FILTERS = ["server", "verdict", "level", "topic", "rfc", "text", "new", "differ", "cited"];
+const noFilters = { server: "", verdict: [], level: [], topic: "", rfc: "", text: "", new: false, differ: false, cited: "" };
 const isFiltered = (state) => FILTERS.some((key) => (Array.isArray(state[key]) ? state[key].length : state[key]));
 
 const usual = readState("");

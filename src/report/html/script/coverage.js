@@ -48,7 +48,7 @@ function clauseRow(place, cases) {
     cells);
 }
 
-const standing = (letter) => ({ P: "kept", F: "broken", D: "a SHOULD is broken", "?": "not judged" })[letter];
+const standing = (letter) => ({ P: "kept", F: "broken", D: "a SHOULD is broken", "?": "cited, and not judged" })[letter];
 
 function clauseFits(place, cases, filter) {
   const clause = data.clauses[place];
@@ -57,7 +57,9 @@ function clauseFits(place, cases, filter) {
   if (filter.cited === "yes" && !cases) return false;
   if (filter.cited === "no" && (cases || clause.untestable)) return false;
   if (filter.cited === "untestable" && !clause.untestable) return false;
-  if (filter.verdict.length && ![...clause.letters].some((letter, target) => letter !== " " && filter.verdict.includes(word(letter)) && !(filter.new && isKnown(clause, target)))) return false;
+  const stands = (letter, target) => letter !== " " && (!filter.server || data.targets[target].key === filter.server)
+    && (!filter.verdict.length || filter.verdict.includes(word(letter))) && (!filter.new || ("FD".includes(letter) && !isKnown(clause, target)));
+  if ((filter.server || filter.verdict.length || filter.new) && ![...clause.letters].some(stands)) return false;
   if (filter.differ && new Set(clause.letters.replaceAll(/[ ?]/g, "")).size < 2) return false;
   const text = `${clause.id}\n${clause.statement}\n${placeName(clause.section)}\n${clause.topic}`.toLowerCase();
   return filter.text.toLowerCase().split(/\s+/).every((word) => text.includes(word));
@@ -67,7 +69,8 @@ function clauseFits(place, cases, filter) {
 function showCoverage(place) {
   if (!coverage) {
     coverage = buildCoverage();
-    place.replaceChildren(levels(), coverage.table);
+    const letters = ["P", "F", "D", "?"].map((letter) => h("li", {}, chip(letter), " ", standing(letter)));
+    place.replaceChildren(levels(), h("ul", { class: "legend" }, letters, h("li", {}, "blank: no case of the run cites it")), coverage.table);
   }
   let count = 0;
   const tops = new Map();

@@ -29,10 +29,10 @@ function searchTexts() {
   return searched;
 }
 
-/** Whether a cell is one that the verdict filter asks for. */
+/** Whether a cell is one that the filters of server and verdict ask for. */
 function cellFits(row, target, filter) {
   const letter = row.letters[target];
-  if (letter === " ") return false;
+  if (letter === " " || (filter.server && data.targets[target].key !== filter.server)) return false;
   if (filter.new && isKnown(row, target)) return false;
   if (filter.verdict.length) return filter.verdict.includes(word(letter));
   return !filter.new || "FD?E".includes(letter);
@@ -46,7 +46,7 @@ function rowFits(place, filter) {
   if (filter.level.length && !clauses.some((clause) => filter.level.includes(clause.level))) return false;
   if (filter.rfc && !clauses.some((clause) => documentOf(clause.section).key === filter.rfc)) return false;
   if (filter.differ && new Set(row.letters.replaceAll(/[ -]/g, "")).size < 2) return false;
-  if ((filter.verdict.length || filter.new) && !data.targets.some((_, target) => cellFits(row, target, filter))) return false;
+  if ((filter.server || filter.verdict.length || filter.new) && !data.targets.some((_, target) => cellFits(row, target, filter))) return false;
   const words = filter.text.toLowerCase().split(/\s+/).filter(Boolean);
   return words.every((word) => searchTexts()[place].includes(word));
 }
@@ -171,8 +171,7 @@ function filterGrid(filter) {
       cell.replaceChildren();
       if (letter !== " ") {
         const label = `${plural(number, "case")} ${said(letter, known)}: ${target.label}`;
-        cell.append(chip(letter, known, "span", { title: label, role: "img", "aria-label": label }),
-          h("small", { "aria-hidden": "true" }, letter === "P" ? "" : String(number)));
+        cell.append(chip(letter, known, "span", { title: label, role: "img", "aria-label": label }, letter === "P" ? "" : h("small", {}, String(number))));
       }
     });
   }

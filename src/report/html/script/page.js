@@ -6,13 +6,15 @@ const COUNTED = { P: "pass", D: "deviation", I: "info", F: "fail", U: "unsupport
 /** The totals of each target. */
 function overview() {
   const rows = data.targets.map((target) => {
-    const name = h("th", { scope: "row" }, h("b", {}, target.label), target.arguments ? h("code", {}, target.arguments) : "",
+    const name = h("th", { scope: "row", title: target.arguments }, h("b", {}, target.label), target.arguments && !many ? h("code", {}, target.arguments) : "",
       target.banner ? h("q", { title: "the greeting" }, target.banner) : "");
     if (target.not_started) return h("tr", {}, name, h("td", { class: "why", colspan: Object.keys(COUNTED).length + 2 }, h("b", {}, "did not start: "), target.not_started));
     const cells = Object.entries(COUNTED).map(([letter, total]) => {
       const count = target.totals[total];
       const known = target.known[letter];
-      return h("td", { class: count ? "" : "none", "data-letter": letter }, String(count), known ? h("small", { title: `${known} of them known` }, ` ${known}k`) : "");
+      const only = { ...noFilters, view: "", server: many ? target.key : "", verdict: [total] };
+      return h("td", { class: count ? "" : "none", "data-letter": letter },
+        count ? link(only, { "aria-label": `${plural(count, "case")} ${total}: ${target.label}` }, String(count)) : "0", known ? h("small", { title: `${known} of them known` }, ` ${known}k`) : "");
     });
     const ended = target.ended ? h("small", {}, `ended early: ${target.ended}; ${plural(target.not_played.length, "case")} not played`) : "";
     return h("tr", {}, name, h("td", { class: "share" }, share(target.totals), ended), cells, h("td", { class: "took" }, time(target.duration_ms)));
@@ -80,6 +82,7 @@ function filters() {
   const known = data.targets.some((target) => Object.keys(target.known).length);
   const form = h("form", { class: "filters", role: "search", on: { submit: (event) => event.preventDefault() } },
     h("label", { class: "of-text" }, h("span", {}, "text"), controls.text),
+    many ? chosen("server", "server", [["", "all"], ...data.targets.map((target) => [target.key, target.label])]) : "",
     chosen("topic", "topic", [["", "all"], ...topics.map((topic) => [topic, topic])]),
     chosen("rfc", "document", [["", "all"], ...documents.map((of) => [of.key, of.name])]),
     chosen("cited", "proven", [["", "all"], ["yes", "by a case"], ["no", "by none"], ["untestable", "cannot be"]]),
@@ -97,12 +100,13 @@ function showFilters(count, what) {
   for (const key of ["verdict", "level"]) {
     for (const button of controls[key]) button.setAttribute("aria-pressed", String(state[key].includes(button.dataset.value)));
   }
-  for (const key of ["topic", "rfc", "by", "cited"]) controls[key].value = state[key];
+  for (const key of ["server", "topic", "rfc", "by", "cited"]) if (controls[key]) controls[key].value = state[key];
   for (const key of ["new", "differ", "fold"]) if (controls[key]) controls[key].checked = state[key];
   if (controls.text.value !== state.text) controls.text.value = state.text;
   controls.count.textContent = count;
   controls.clear.hidden = !isFiltered(state);
   const isCoverage = what === "requirements";
+  for (const button of controls.verdict) button.hidden = isCoverage && !"PDF?".includes(letterOf(button.dataset.value));
   for (const key of ["topic", "by"]) controls[key].parentElement.hidden = isCoverage;
   controls.cited.parentElement.hidden = !isCoverage;
   if (controls.fold) controls.fold.parentElement.hidden = isCoverage;
