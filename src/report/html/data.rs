@@ -265,7 +265,8 @@ fn gravest<'a>(cells: &[Option<&'a CaseRecord>]) -> Option<&'a str> {
 /// The columns, each with a name of its own.
 fn columns(runs: &[Record]) -> Vec<Column<'_>> {
     let name = |run: &Record| visible(&run.target.name);
-    let plain = |run: &Record| run.target.version.as_ref().map_or_else(|| name(run), |version| format!("{} {}", name(run), visible(version)));
+    let plain =
+        |run: &Record| run.target.version.as_ref().map_or_else(|| name(run), |version| format!("{} {}", name(run), visible(version)));
     let full = |run: &Record| {
         let server = format!("--server {}", run.target.name);
         let more = run.target.arguments.replace(&server, "");
@@ -301,7 +302,8 @@ fn column(run: &Record, label: String, key: String) -> Column<'_> {
         *known.entry(letter(case.verdict)).or_default() += 1;
     }
     let said = |text: &String| cut(text, super::text::LONG);
-    let capability = |capability: &Capability| Capability { name: said(&capability.name), said: said(&capability.said), ..capability.clone() };
+    let capability =
+        |capability: &Capability| Capability { name: said(&capability.name), said: said(&capability.said), ..capability.clone() };
     Column {
         key,
         label,
@@ -318,7 +320,8 @@ fn column(run: &Record, label: String, key: String) -> Column<'_> {
         slow_not_selected: run.slow_not_selected,
         capabilities: run.target.capabilities.iter().map(capability).collect(),
         baseline: run.baseline.as_ref().map(|baseline| {
-            let lists = [("new", &baseline.new), ("changed", &baseline.changed), ("stale", &baseline.stale), ("expired", &baseline.expired)];
+            let lists =
+                [("new", &baseline.new), ("changed", &baseline.changed), ("stale", &baseline.stale), ("expired", &baseline.expired)];
             let told = |remark: &RemarkRecord| {
                 let line = remark.line.map_or_else(String::new, |line| format!("line {line}: "));
                 cut(&format!("{line}{}: {}", remark.id, remark.text), super::text::LONG)
@@ -401,4 +404,118 @@ fn standings(run: &Record) -> HashMap<&str, Standing> {
         }
     }
     standings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Report as _;
+    use crate::report::record::Recorder;
+    use crate::report::sample;
+    use crate::run::event::Event;
+
+    fn record(events: &[Event]) -> Record {
+        let mut recorder = Recorder::default();
+        events.iter().for_each(|event| recorder.event(event).unwrap());
+        recorder.record().unwrap()
+    }
+
+    #[test]
+    fn letters_and_marks_stand_under_their_targets() {
+        let runs = [record(&sample::run()), record(&sample::with_baseline())];
+        let data = Data::new(&runs);
+        let letters: Vec<(&str, &str, &str)> = data.cases.iter().map(|row| (row.id, row.letters.as_str(), row.known.as_str())).collect();
+        assert_eq!(letters[0], ("login/plain", "PP", ""));
+        assert_eq!(letters[4], ("facts/mlst", "UU", ""));
+        assert_eq!(letters[7], ("abort/idle", "FF", "kk"));
+        assert_eq!(data.cases[0].headlines, Vec::<isize>::new());
+        let said = |row: usize| data.texts[usize::try_from(data.cases[row].headlines[0]).unwrap()].as_str();
+        assert_eq!(said(4), "the server has no MLST");
+        assert_eq!(said(5), "line 7: expected 257, seen 250 made");
+        assert_eq!(said(6), "NOOP keeps RNFR");
+        let remarks = &data.targets[1].baseline.as_ref().unwrap().remarks;
+        assert_eq!(remarks[0].0, "new");
+        assert!(remarks[1].1.starts_with("line 7: resume/rest-350: "), "{remarks:?}");
+    }
+
+    #[test]
+    fn twins_are_told_apart() {
+        let run = |name: &str, arguments: &str, version: Option<&str>| {
+            let mut run = record(&sample::all_well());
+            run.target.name = name.to_owned();
+            run.target.arguments = arguments.to_owned();
+            run.target.version = version.map(str::to_owned);
+            run
+        };
+        let runs = [
+            run("vsftpd", "--server vsftpd", Some("3.0.3")),
+            run("vsftpd", "--server vsftpd --set prefix=/old", Some("3.0.3")),
+            run("vsftpd", "--server vsftpd", Some("2.0")),
+            run("other", "--server other", None),
+            run("other", "--server other", None),
+        ];
+        let labels: Vec<String> = columns(&runs).into_iter().map(|column| column.label).collect();
+        assert_eq!(labels, ["vsftpd 3.0.3", "vsftpd 3.0.3 prefix=/old", "vsftpd 2.0", "other", "other #2"]);
+        let keys: Vec<String> = columns(&runs).into_iter().map(|column| column.key).collect();
+        assert_eq!(keys, ["vsftpd", "vsftpd-2", "vsftpd-3", "other", "other-2"]);
+    }
+
+    fn check_standing(verdicts: &[(&str, Verdict, bool)], id: &str, expect: Option<(char, bool)>) {
+        let mut run = record(&sample::run());
+        let case = run.cases[1].clone();
+        run.cases.clear();
+        for (cites, verdict, is_known) in verdicts {
+            let mut case = case.clone();
+            case.requirements = cites.split(' ').map(str::to_owned).collect();
+            case.verdict = *verdict;
+            case.known = is_known.then(|| "a reason".to_owned());
+            case.findings[0].verdict = *verdict;
+            case.findings[0].requirements = case.requirements.clone();
+            if *verdict == Verdict::Pass {
+                case.findings.clear();
+            }
+            run.cases.push(case);
+        }
+        assert_eq!(standings(&run).get(id).map(|standing| (standing.letter, standing.is_known)), expect, "{verdicts:?}");
+    }
+
+    #[test]
+    fn a_requirement_is_broken_kept_or_not_judged() {
+        let id = "3659-5.3-rest-350";
+        let check = |verdicts: &[(Verdict, bool)], expect| {
+            let verdicts: Vec<(&str, Verdict, bool)> = verdicts.iter().map(|(verdict, is_known)| (id, *verdict, *is_known)).collect();
+            check_standing(&verdicts, id, expect);
+        };
+        check(&[], None);
+        check(&[(Verdict::Pass, false)], Some(('P', false)));
+        check(&[(Verdict::Inconclusive, false)], Some(('?', false)));
+        check(&[(Verdict::Inconclusive, false), (Verdict::Pass, false)], Some(('P', false)));
+        check(&[(Verdict::Fail, true), (Verdict::Pass, false)], Some(('F', true)));
+        check(&[(Verdict::Fail, true), (Verdict::Fail, false)], Some(('F', false)));
+        check(&[(Verdict::Fail, true), (Verdict::Deviation, false)], Some(('F', true)));
+        check(&[(Verdict::Deviation, false), (Verdict::Fail, true)], Some(('F', true)));
+    }
+
+    #[test]
+    fn a_choice_is_never_broken() {
+        let choice = Catalogue::built_in().iter().find(|requirement| requirement.level == Level::May).unwrap().id.as_str();
+        let cites = format!("{choice} 3659-5.3-rest-350");
+        check_standing(&[(&cites, Verdict::Fail, false)], choice, Some(('P', false)));
+        check_standing(&[(&cites, Verdict::Fail, false)], "3659-5.3-rest-350", Some(('F', false)));
+    }
+
+    #[test]
+    fn a_case_stands_under_the_clause_that_it_shows_broken() {
+        let mut run = record(&sample::run());
+        run.cases.truncate(2);
+        let case = &mut run.cases[1];
+        case.requirements = ["959-4.1.3-noop-keeps-rnfr", "3659-5.3-rest-350", "no-such-clause"].map(str::to_owned).to_vec();
+        let runs = [run];
+        let data = Data::new(&runs);
+        let place = |id: &str| data.clauses[data.clause_places[id]].section;
+        assert_eq!(data.cases[1].section, place("3659-5.3-rest-350"));
+        assert_eq!(data.cases[0].section, place("959-4.1.3-noop-keeps-rnfr"));
+        let unknown = &data.clauses[data.clause_places["no-such-clause"]];
+        assert_eq!((unknown.level, unknown.letters.as_str()), ("", "P"));
+    }
 }

@@ -109,9 +109,11 @@ struct Bytes {
 
 /// The details of each target as JSON, within the room.
 pub(super) fn details(runs: &[Record], data: &Data<'_>) -> serde_json::Result<Vec<String>> {
+    let told: Vec<Vec<Told>> = runs.iter().map(|run| run.cases.iter().map(Told::new).collect()).collect();
     let mut written = Vec::new();
     for measure in MEASURES {
-        written = runs.iter().map(|run| serde_json::to_string(&of_run(run, data, measure))).collect::<Result<_, _>>()?;
+        let runs = runs.iter().zip(&told);
+        written = runs.map(|(run, told)| serde_json::to_string(&of_run(run, told, data, measure))).collect::<Result<_, _>>()?;
         if written.iter().map(String::len).sum::<usize>() <= ROOM {
             break;
         }
@@ -119,21 +121,35 @@ pub(super) fn details(runs: &[Record], data: &Data<'_>) -> serde_json::Result<Ve
     Ok(written)
 }
 
-fn of_run<'a>(run: &'a Record, data: &Data<'a>, measure: Measure) -> Details {
+fn of_run(run: &Record, told: &[Told], data: &Data<'_>, measure: Measure) -> Details {
     let mut texts = Texts::default();
-    let cases = run.cases.iter().map(|case| (data.places[case.id.as_str()], of_case(run, case, data, measure, &mut texts))).collect();
+    let cases = run.cases.iter().zip(told);
+    let cases = cases.map(|(case, told)| (data.places[case.id.as_str()], of_case(run, case, told, data, measure, &mut texts))).collect();
     Details { texts: texts.into_all(), cases }
 }
 
-fn of_case<'a>(run: &'a Record, case: &'a CaseRecord, data: &Data<'a>, measure: Measure, texts: &mut Texts) -> Detail {
-    let events: Vec<Event> = case.transcript.iter().flatten().map(told::event).collect();
-    let lines = Lines::new(&events);
+/// A case's transcript, read back.
+struct Told {
+    events: Vec<Event>,
+    lines: Lines,
+}
+
+impl Told {
+    fn new(case: &CaseRecord) -> Self {
+        let events: Vec<Event> = case.transcript.iter().flatten().map(told::event).collect();
+        let lines = Lines::new(&events);
+        Self { events, lines }
+    }
+}
+
+fn of_case(run: &Record, case: &CaseRecord, told: &Told, data: &Data<'_>, measure: Measure, texts: &mut Texts) -> Detail {
+    let Told { events, lines } = told;
     let shown = case.findings.iter().filter(|finding| finding.verdict == case.verdict).map(|finding| finding.events).min();
     let (from, to) = lines.window(shown, measure.rows);
     let source = run.sources.get(&case.source).map_or("", String::as_str);
     let finding = |finding: &FindingRecord| {
         let row = lines.of_event(finding.events).filter(|row| (from..to).contains(row)).map(|row| row - from);
-        of_finding(finding, source, data, &events, row)
+        of_finding(finding, source, data, events, row)
     };
     Detail {
         ms: case.duration_ms,
@@ -366,7 +382,10 @@ mod tests {
                 event["reason"] = "x".repeat(300).into();
                 event["what"] = "trouble".into();
             }
-            case.transcript.iter_mut().flatten().for_each(|event| event["reason"] = format!("{number} {}", event["at_ms"]).repeat(40).into());
+            case.transcript
+                .iter_mut()
+                .flatten()
+                .for_each(|event| event["reason"] = format!("{number} {}", event["at_ms"]).repeat(40).into());
             run.cases.push(case);
         }
         let runs = [run];
