@@ -224,7 +224,7 @@ impl<'a> Data<'a> {
         let gravest = case.findings.iter().find(|finding| finding.verdict == case.verdict);
         let said = match gravest {
             Some(finding) if finding.verdict == Verdict::Info => finding.seen.clone(),
-            Some(finding) => format!("line {}: expected {}, seen {}", finding.line, finding.expected, finding.seen),
+            Some(finding) => format!("line {}: {}; expected {}", finding.line, finding.seen, finding.expected),
             None => case.detail.lines().next().unwrap_or_default().to_owned(),
         };
         isize::try_from(texts.place(cut(&said, HEADLINE))).unwrap_or(-1)
@@ -431,7 +431,7 @@ mod tests {
         assert_eq!(data.cases[0].headlines, Vec::<isize>::new());
         let said = |row: usize| data.texts[usize::try_from(data.cases[row].headlines[0]).unwrap()].as_str();
         assert_eq!(said(4), "the server has no MLST");
-        assert_eq!(said(5), "line 7: expected 257, seen 250 made");
+        assert_eq!(said(5), "line 7: 250 made; expected 257");
         assert_eq!(said(6), "NOOP keeps RNFR");
         let remarks = &data.targets[1].baseline.as_ref().unwrap().remarks;
         assert_eq!(remarks[0].0, "new");

@@ -51,7 +51,7 @@ function capabilityTable() {
     h("table", { class: "grid many capabilities" },
       h("colgroup", {}, h("col", { class: "case" }), data.targets.map(() => h("col", { class: "server" }))),
       h("thead", {}, h("tr", {}, h("th", { scope: "col", class: "case" }, "command or feature"),
-        data.targets.map((target) => h("th", { scope: "col", class: "server" }, h("span", {}, target.label))))),
+        data.targets.map((target) => h("th", { scope: "col", class: "server", title: target.label }, h("span", {}, target.label))))),
       h("tbody", {}, rows)));
 }
 

@@ -187,7 +187,7 @@ function transcript(more, target, row) {
   });
   return h("section", {}, h("h2", {}, "What was said"),
     h("table", { class: "lanes" },
-      h("thead", {}, h("tr", {}, h("th", { scope: "col", class: "at" }, "seconds"), sessions.size > 1 ? h("th", { scope: "col" }, "session") : "",
+      h("thead", {}, h("tr", {}, h("th", { scope: "col", class: "at" }, "seconds"), sessions.size > 1 ? h("th", { scope: "col", class: "session" }, "session") : "",
         h("th", { scope: "col" }, "control connection"), h("th", { scope: "col" }, "data connection"))),
       h("tbody", {}, note(before, "earlier"), lines, note(behind, "later"))));
 }

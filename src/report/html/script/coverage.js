@@ -3,7 +3,7 @@
 let coverage = null;
 
 function buildCoverage() {
-  const head = data.targets.map((target) => h("th", { scope: "col", class: "server" }, h("span", {}, target.label)));
+  const head = data.targets.map((target) => h("th", { scope: "col", class: "server", title: target.label }, h("span", {}, target.label)));
   const table = h("table", { class: "grid many requirements" },
     h("caption", { class: "away" }, "Requirements and servers"),
     h("colgroup", {}, h("col", { class: "case" }), h("col", { class: "count" }), data.targets.map(() => h("col", { class: "server" }))),
@@ -48,7 +48,7 @@ function clauseRow(place, cases) {
     cells);
 }
 
-const standing = (letter) => ({ P: "kept", F: "broken", D: "a SHOULD is broken", "?": "cited, and not judged" })[letter];
+const standing = (letter) => ({ P: "kept", F: "broken", D: "deviates", "?": "cited, and not judged" })[letter];
 
 function clauseFits(place, cases, filter) {
   const clause = data.clauses[place];

@@ -68,7 +68,7 @@ let grid = null;
 function buildGrid(by) {
   const groups = groupsBy(by);
   const names = data.targets.map((target) =>
-    h("th", { scope: "col", class: "server" }, h("span", {}, target.label)));
+    h("th", { scope: "col", class: "server", title: target.label }, h("span", {}, target.label)));
   const head = many ? names : [h("th", { scope: "col", class: "verdict" }, "verdict"), h("th", { scope: "col", class: "said" }, "seen")];
   const columns = [h("col", { class: "case" }), ...head.map((cell) => h("col", { class: many ? "server" : cell.className }))];
   const table = h("table", { class: `grid ${many ? "many" : "one"}`, id: "matrix" },
@@ -182,6 +182,10 @@ function filterGrid(filter) {
 let folded = false;
 
 function showGrid(place) {
+  if (!data.cases.length) {
+    place.replaceChildren(h("p", {}, "No case was played."));
+    return 0;
+  }
   const by = state.by === "topic" ? "topic" : "clause";
   if (grid?.by !== by) {
     grid = buildGrid(by);

@@ -133,7 +133,7 @@ function show() {
   const isList = view === "" || view === "requirements";
   heading.hidden = view === "case";
   summary.hidden = view !== "";
-  filter.hidden = !isList;
+  filter.hidden = !isList || (view === "" && !data.cases.length);
   places.matrix.hidden = view !== "";
   places.coverage.hidden = view !== "requirements";
   places.capability.hidden = view !== "capabilities";
