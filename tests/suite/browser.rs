@@ -22,7 +22,7 @@ pub(crate) struct Browser {
     agent: ureq::Agent,
     /// The address of the session.
     session: String,
-    _profile: tempfile::TempDir,
+    profile: tempfile::TempDir,
 }
 
 /// A browser; `None` where there is none and that has been said.
@@ -49,13 +49,13 @@ impl Browser {
         // The rest is read on, so that the driver never waits for us.
         std::thread::spawn(move || said.for_each(drop));
         let agent = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(LONG)).build().into();
-        let mut browser = Self { driver, agent, session: String::new(), _profile: profile };
+        let mut browser = Self { driver, agent, session: String::new(), profile };
         browser.open_session(&format!("http://127.0.0.1:{}", port.unwrap()));
         browser
     }
 
     fn open_session(&mut self, address: &str) {
-        let folder = self._profile.path().display();
+        let folder = self.profile.path().display();
         let arguments = json!([
             "--headless",
             "--no-sandbox",
@@ -80,7 +80,7 @@ impl Browser {
 
     fn request(&self, method: &str, url: &str, body: Option<&Value>) -> Value {
         let answer = match (method, body) {
-            ("POST", body) => self.agent.post(url).send_json(body.unwrap_or(&json!({}))),
+            ("POST", Some(body)) => self.agent.post(url).send_json(body),
             ("DELETE", _) => self.agent.delete(url).call(),
             _ => self.agent.get(url).call(),
         };
@@ -172,7 +172,8 @@ impl Drop for Browser {
         if !self.session.is_empty() {
             drop(self.agent.delete(&self.session).call());
         }
-        drop(kill(Pid::from_raw(i32::try_from(self.driver.id()).unwrap()), Signal::SIGTERM));
-        drop(self.driver.wait());
+        if kill(Pid::from_raw(i32::try_from(self.driver.id()).unwrap()), Signal::SIGTERM).is_ok() {
+            drop(self.driver.wait());
+        }
     }
 }

@@ -110,15 +110,28 @@ struct Bytes {
 /// The details of each target as JSON, within the room.
 pub(super) fn details(runs: &[Record], data: &Data<'_>) -> serde_json::Result<Vec<String>> {
     let told: Vec<Vec<Told>> = runs.iter().map(|run| run.cases.iter().map(Told::new).collect()).collect();
-    let mut written = Vec::new();
-    for measure in MEASURES {
-        let runs = runs.iter().zip(&told);
-        written = runs.map(|(run, told)| serde_json::to_string(&of_run(run, told, data, measure))).collect::<Result<_, _>>()?;
-        if written.iter().map(String::len).sum::<usize>() <= ROOM {
-            break;
+    let (last, others) = MEASURES.split_last().expect("there is a measure");
+    for measure in others {
+        if let Some(written) = write(runs, &told, data, *measure, ROOM)? {
+            return Ok(written);
         }
     }
-    Ok(written)
+    Ok(write(runs, &told, data, *last, usize::MAX)?.unwrap_or_default())
+}
+
+/// The details in a measure; `None` as soon as they need more room.
+fn write(runs: &[Record], told: &[Vec<Told>], data: &Data<'_>, measure: Measure, room: usize) -> serde_json::Result<Option<Vec<String>>> {
+    let mut written = Vec::new();
+    let mut taken = 0;
+    for (run, told) in runs.iter().zip(told) {
+        let details = serde_json::to_string(&of_run(run, told, data, measure))?;
+        taken += details.len();
+        if taken > room {
+            return Ok(None);
+        }
+        written.push(details);
+    }
+    Ok(Some(written))
 }
 
 fn of_run(run: &Record, told: &[Told], data: &Data<'_>, measure: Measure) -> Details {

@@ -104,8 +104,8 @@ function levels() {
     }]),
   ];
   const line = ([name, of_], index) => h("tr", { class: index === 3 ? "first" : "" }, h("th", { scope: "row" }, name), LEVELS.map((level) => h("td", {}, of_(of(level)))));
-  return h("div", { class: "wide" }, h("table", { class: "plain" },
-    h("caption", {}, "Requirements by level. Of each server: how many it breaks, of those that could be judged."),
+  return h("div", {}, h("p", { class: "dim" }, "Requirements by level. Of each server: how many it breaks, of those that could be judged."),
+    h("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "requirements by level" }, h("table", { class: "plain" },
     h("thead", {}, h("tr", {}, h("th", {}), LEVELS.map((level) => h("th", { scope: "col" }, level)))),
-    h("tbody", {}, rows.map(line))));
+    h("tbody", {}, rows.map(line)))));
 }
