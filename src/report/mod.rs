@@ -15,12 +15,14 @@ pub mod html;
 pub mod json;
 pub mod junit;
 pub mod markdown;
+pub mod matrix;
 pub mod record;
 pub mod tap;
 pub mod terminal;
 pub mod transcript;
 
 mod meaning;
+mod paint;
 mod plain;
 mod planned;
 mod standing;
