@@ -39,8 +39,14 @@ pub(crate) fn browser() -> Option<Browser> {
 impl Browser {
     fn start() -> Self {
         let profile = tempfile::tempdir().unwrap();
-        let mut driver =
-            Command::new(DRIVER).arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut driver = Command::new(DRIVER)
+            .arg("--port=0")
+            .env("TMPDIR", profile.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         let mut said = BufReader::new(driver.stdout.take().unwrap()).lines().map(Result::unwrap);
         let port = said.find_map(|line| {
             let (_, port) = line.split_once("started successfully on port ")?;
