@@ -11,6 +11,7 @@ use super::report::{Format, ReportArgument};
 use super::run::{conduct, level};
 use super::which::key_value;
 use super::{Output, Wrong, split_paths, width};
+use crate::report::html::page;
 use crate::report::matrix::{MatrixReport, Options, markdown};
 use crate::report::record::MatrixRecord;
 use crate::report::{Report as _, Sink};
@@ -67,7 +68,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     no_baseline: bool,
 
-    /// Write all runs to a file: `json=F`, `md=F` (the table); may be given several times. `-` is standard output.
+    /// Write all runs to a file: `html=F`, `json=F`, `md=F` (the table); may be given several times. `-` is standard output.
     #[arg(long, value_name = "FORMAT=FILE")]
     report: Vec<ReportArgument>,
 }
@@ -108,7 +109,7 @@ impl Server {
 }
 
 /// The formats that show several servers.
-const FORMATS: [(&str, Format); 2] = [("json", Format::Json), ("md", Format::Markdown)];
+const FORMATS: [(&str, Format); 3] = [("html", Format::Html), ("json", Format::Json), ("md", Format::Markdown)];
 
 /// Plays what the arguments select on each server.
 pub(super) fn matrix(arguments: &Arguments, output: &mut Output) -> Result<Exit, Wrong> {
@@ -190,6 +191,7 @@ fn write(sinks: Vec<(Format, Sink)>, report: MatrixReport) -> Vec<io::Error> {
     let record = MatrixRecord::new(report.records());
     let one = |(format, mut sink): (Format, Sink)| {
         let text = match format {
+            Format::Html => page(&record.runs)?,
             Format::Json => record.to_json()?,
             Format::Markdown => markdown(&record.runs),
             Format::Junit | Format::Tap => return Err(io::Error::other("a format for one server")),
@@ -219,6 +221,6 @@ mod tests {
             assert!(wrong.parse::<Server>().is_err(), "{wrong}");
         }
         let told = format(&"tap=x".parse().unwrap()).unwrap_err().to_string();
-        assert_eq!(told, "tap is a format for one server; formats for several: json, md");
+        assert_eq!(told, "tap is a format for one server; formats for several: html, json, md");
     }
 }

@@ -21,12 +21,12 @@ use crate::run::event::Event;
 pub(super) struct Arguments {
     /// The JSON reports of all parts of one run (`ftpspec run --partition .. --report json=FILE`), in any order; or of one whole run.
     ///
-    /// Of several servers: they are shown side by side, as by `ftpspec matrix`, which has the formats json and md.
+    /// Of several servers: they are shown side by side, as by `ftpspec matrix`, which has the formats html, json and md.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 
-    /// Write a report to a file, `-` for standard output; may be given several times. Formats: json, junit,
-    /// md (Markdown), tap.
+    /// Write a report to a file, `-` for standard output; may be given several times. Formats: html (one page),
+    /// json, junit, md (Markdown), tap.
     #[arg(long, value_name = "FORMAT=FILE")]
     report: Vec<ReportArgument>,
 

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use super::exit::Watch;
 use super::{Wrong, width};
 use crate::report::github::{GithubReport, Places};
+use crate::report::html::HtmlReport;
 use crate::report::json::JsonReport;
 use crate::report::junit::JunitReport;
 use crate::report::markdown::MarkdownReport;
@@ -26,6 +27,7 @@ pub(super) struct ReportArgument {
 /// A format that a report can be written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
+    Html,
     Json,
     Junit,
     Markdown,
@@ -33,8 +35,8 @@ pub(super) enum Format {
 }
 
 impl Format {
-    pub(super) const ALL: [(&'static str, Self); 4] =
-        [("json", Self::Json), ("junit", Self::Junit), ("md", Self::Markdown), ("tap", Self::Tap)];
+    pub(super) const ALL: [(&'static str, Self); 5] =
+        [("html", Self::Html), ("json", Self::Json), ("junit", Self::Junit), ("md", Self::Markdown), ("tap", Self::Tap)];
 
     /// As it is written.
     pub(super) fn word(self) -> &'static str {
@@ -105,6 +107,7 @@ impl Telling<'_> {
         for report in self.reports {
             let sink = report.sink()?;
             reports.push(match report.format {
+                Format::Html => Box::new(HtmlReport::new(sink)),
                 Format::Json => Box::new(JsonReport::new(sink)),
                 Format::Junit => Box::new(JunitReport::new(sink, self.strict)),
                 Format::Markdown => Box::new(MarkdownReport::new(sink, self.strict)),
@@ -154,7 +157,7 @@ mod tests {
 
     #[test]
     fn reports_are_read_or_told() {
-        assert_eq!("jsn=f".parse::<ReportArgument>().unwrap_err(), "there is no format `jsn`; formats: json, junit, md, tap");
+        assert_eq!("jsn=f".parse::<ReportArgument>().unwrap_err(), "there is no format `jsn`; formats: html, json, junit, md, tap");
         assert!("json=".parse::<ReportArgument>().is_err() && "json".parse::<ReportArgument>().is_err());
         assert_eq!("json=a=b".parse::<ReportArgument>().unwrap().file, PathBuf::from("a=b"));
     }

@@ -85,8 +85,8 @@ pub(super) struct Arguments {
     #[arg(long)]
     pub(super) shuffle: bool,
 
-    /// Write a report to a file, `-` for standard output; may be given several times. Formats: json, junit,
-    /// md (Markdown), tap.
+    /// Write a report to a file, `-` for standard output; may be given several times. Formats: html (one page),
+    /// json, junit, md (Markdown), tap.
     #[arg(long, value_name = "FORMAT=FILE")]
     pub(super) report: Vec<ReportArgument>,
 

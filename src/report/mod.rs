@@ -10,6 +10,7 @@ use crate::run::event::Event;
 
 pub mod github;
 pub mod hexdump;
+pub mod html;
 pub mod json;
 pub mod junit;
 pub mod markdown;

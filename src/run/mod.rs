@@ -12,6 +12,7 @@ pub mod matrix;
 pub mod partition;
 pub mod plan;
 mod pool;
+pub mod probe;
 pub mod select;
 mod stand;
 pub mod suite;

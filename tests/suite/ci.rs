@@ -133,7 +133,7 @@ fn what_is_wrong_with_the_file_is_shown_at_its_place() {
     for (text, words) in [
         ("servr = \"x\"\n", &["ftpspec.toml:1:1", "^^^^^ expected one of server", "did you mean `server`?"][..]),
         ("[select]\npaths = \"ftp\"\n", &["ftpspec.toml:2:9", "invalid type"]),
-        ("[report]\nxml = \"x\"\n", &["ftpspec.toml:2:1", "expected one of json, junit, md, tap"]),
+        ("[report]\nxml = \"x\"\n", &["ftpspec.toml:2:1", "expected one of html, json, junit, md, tap"]),
         ("[[account]]\npassword = \"x\"\n", &["ftpspec.toml:1:3", "no key `account` here"]),
         ("password = \"x\"\n", &["ftpspec.toml:1:1", "no password stands in this file", "FTPSPEC_PASSWORD"]),
         ("jobs = -1\ndeadline = \"x\"\n", &["ftpspec.toml:1:8"]),
@@ -207,7 +207,7 @@ fn parts_are_disjoint_and_complete_and_make_the_whole() {
 #[test]
 fn a_whole_run_is_told_again_without_loss() {
     let repository = Repository::new(&[]);
-    let formats = |folder: &str| ["json", "junit", "md", "tap"].map(|format| format!("{format}={folder}/{format}"));
+    let formats = |folder: &str| ["html", "json", "junit", "md", "tap"].map(|format| format!("{format}={folder}/{format}"));
     for folder in ["first", "again"] {
         std::fs::create_dir(repository.path().join(folder)).unwrap();
     }
@@ -221,7 +221,7 @@ fn a_whole_run_is_told_again_without_loss() {
     let (code_again, terminal_again) = repository.run("", &words);
     assert_eq!((code, terminal), (code_again, terminal_again));
     assert_eq!(code, Some(1));
-    for format in ["json", "junit", "md", "tap"] {
+    for format in ["html", "json", "junit", "md", "tap"] {
         let read = |folder: &str| std::fs::read_to_string(repository.path().join(folder).join(format)).unwrap();
         assert!(read("first") == read("again"), "{format}: {}", read("again"));
     }
@@ -299,13 +299,17 @@ fn servers_are_shown_side_by_side() {
     change("other.json", |it| it["target"]["name"] = json!("other"));
     change("well.json", |it| it["target"]["arguments"] = json!("--server reference"));
     let four = ["1.json", "2.json", "3.json", "4.json"];
-    let arguments: Vec<&str> = ["merge", "other.json", "--report", "json=m.json", "--report", "md=m.md"].into_iter().chain(four).collect();
+    let arguments: Vec<&str> = ["merge", "other.json", "--report", "json=m.json", "--report", "md=m.md", "--report", "html=m.html"]
+        .into_iter()
+        .chain(four)
+        .collect();
     let said = repository.check(&arguments, 1, &["reference", "other", "letters/denied#dele"]);
     let matrix = repository.json("m.json");
     assert_eq!((&matrix["schema"], matrix["runs"].as_array().unwrap().len()), (&json!("ftpspec.matrix/1"), 2), "{said}");
     assert_eq!(matrix["runs"][0], repository.json("other.json"));
     assert_eq!(matrix["runs"][1]["totals"], repository.json("whole.json")["totals"]);
     assert!(std::fs::read_to_string(repository.path().join("m.md")).unwrap().contains("| other |"));
+    assert!(std::fs::read_to_string(repository.path().join("m.html")).unwrap().contains("letters/denied#dele"));
     // The same server with other variables is another, and is named by them.
     repository.check(&["merge", "whole.json", "well.json"], 1, &["reference 0.1.0 (--server reference)"]);
     repository.check(&["merge", "whole.json", "well.json", "--report", "tap=x"], 2, &["tap is a format for one server"]);

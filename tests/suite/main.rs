@@ -3,14 +3,17 @@
 
 mod architecture;
 mod baseline;
+mod browser;
 mod ci;
 mod degenerate;
+mod html;
 mod panic;
 mod planted;
 mod profile;
 mod program;
 mod running;
 mod same;
+mod trouble;
 
 use std::io::Write as _;
 use std::path::Path;
@@ -39,12 +42,16 @@ fn python() -> Option<String> {
     if python.exists() {
         return Some(python.display().to_string());
     }
-    let told = format!("pyftpdlib: {} is not there: .ci/servers fetches it; FTPSPEC_SERVERS names the folder", python.display());
+    not_tested(&format!("pyftpdlib: {} is not there: .ci/servers fetches it; FTPSPEC_SERVERS names the folder", python.display()));
+    None
+}
+
+/// Says that something is not there to be tested; in CI that is a failure.
+fn not_tested(told: &str) {
     assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{told}");
     // Past the test's own output, which nobody sees of a test that passes.
     let mut stderr = std::io::stderr();
     writeln!(stderr, "\nNOT TESTED: {told}\n").unwrap();
-    None
 }
 
 /// All cases of the built-in suite, the slow ones too.

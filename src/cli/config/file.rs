@@ -47,6 +47,7 @@ struct Select {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Reports {
+    html: Option<Spanned<String>>,
     json: Option<Spanned<String>>,
     junit: Option<Spanned<String>>,
     md: Option<Spanned<String>>,
@@ -136,8 +137,8 @@ impl Reader {
         let Written { server, target, set, baseline, strict, slow, jobs, seed, max_fail, deadline, select, report } = written;
         let only_paths = self.only_paths(&select);
         let Select { suite: _, paths, ids, topics, requirements, levels } = select;
-        let Reports { json, junit, md, tap } = report;
-        let reports = [("json", json), ("junit", junit), ("md", md), ("tap", tap)];
+        let Reports { html, json, junit, md, tap } = report;
+        let reports = [("html", html), ("json", json), ("junit", junit), ("md", md), ("tap", tap)];
         File {
             target: target.and_then(|url| self.target(url, server.is_some() || !set.is_empty())),
             server: server.map(|server| self.server(server)),
@@ -276,7 +277,7 @@ mod tests {
          --> ftpspec.toml:2:1
           |
         2 | jsn = "a"
-          | ^^^ expected one of json, junit, md, tap
+          | ^^^ expected one of html, json, junit, md, tap
           |
           = help: did you mean `json`?
         "#);

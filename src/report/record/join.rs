@@ -283,17 +283,21 @@ fn joined(parts: Vec<Named>) -> Record {
     whole
 }
 
-/// What FEAT claims as the first part heard it; then what any part asked for, by name.
-fn capabilities(whole: Vec<Capability>, part: Vec<Capability>) -> Vec<Capability> {
-    let (mut claimed, mut asked): (Vec<Capability>, Vec<Capability>) = whole.into_iter().partition(|one| one.claimed);
-    for one in part {
-        let list = if one.claimed { &mut claimed } else { &mut asked };
-        if !list.iter().any(|known| known.name == one.name && (!one.claimed || known.said == one.said)) {
-            list.push(one);
+/// What FEAT claims, which all parts heard and stands first; then what any part asked for, by name.
+fn capabilities(mut whole: Vec<Capability>, part: Vec<Capability>) -> Vec<Capability> {
+    let is_same = |(a, b): &(&Capability, &Capability)| (&a.name, a.claimed, &a.said) == (&b.name, b.claimed, &b.said);
+    let common = whole.iter().zip(&part).take_while(is_same).count();
+    let mut rest = whole.split_off(common);
+    for (place, one) in part.into_iter().enumerate() {
+        let known = if place < common { whole.get_mut(place) } else { rest.iter_mut().find(|known| known.name == one.name) };
+        match known {
+            Some(known) => known.seen = known.seen.or(one.seen),
+            None => rest.push(one),
         }
     }
-    asked.sort_by(|a, b| a.name.cmp(&b.name));
-    claimed.into_iter().chain(asked).collect()
+    rest.sort_by(|a, b| a.name.cmp(&b.name));
+    whole.extend(rest);
+    whole
 }
 
 fn baseline(whole: BaselineRecord, part: BaselineRecord) -> BaselineRecord {
@@ -351,10 +355,12 @@ mod tests {
 
     #[test]
     fn what_is_asked_of_parts_comes_together() {
-        let one = |name: &str, claimed, said: &str| Capability { name: name.to_owned(), claimed, seen: None, said: said.to_owned() };
-        let first = vec![one("SIZE", true, "SIZE"), one("ABOR", false, "502"), one("STAT", false, "211")];
-        let second = vec![one("SIZE", true, "SIZE"), one("HELP", false, "214"), one("ABOR", false, "502 no")];
-        let names: Vec<String> = capabilities(first, second).into_iter().map(|one| format!("{} {}", one.name, one.said)).collect();
+        let one = |name: &str, seen, said: &str| Capability { name: name.to_owned(), claimed: name == "SIZE", seen, said: said.to_owned() };
+        let first = vec![one("SIZE", None, "SIZE"), one("ABOR", Some(false), "502"), one("STAT", Some(true), "211")];
+        let second = vec![one("SIZE", Some(true), "SIZE"), one("HELP", Some(true), "214"), one("ABOR", Some(false), "502 no")];
+        let all = capabilities(first, second);
+        let names: Vec<String> = all.iter().map(|one| format!("{} {}", one.name, one.said)).collect();
         assert_eq!(names, ["SIZE SIZE", "ABOR 502", "HELP 214", "STAT 211"]);
+        assert_eq!(all[0].seen, Some(true));
     }
 }
