@@ -241,6 +241,7 @@ impl<'a> Judge<'a> {
             | Action::Close(_)
             | Action::HalfClose(_)
             | Action::Stall(_)
+            | Action::Settle(_)
             | Action::Abort(_)
             | Action::Listen { .. }
             | Action::Sync(_)

@@ -64,6 +64,10 @@ impl Player<'_, '_> {
                 tokio::time::sleep(*duration).await;
                 self.record.event(id, &branch.session().name, What::Stalled(*duration));
             }
+            Action::Settle(duration) => {
+                branch.session().settle(*duration).await;
+                self.record.event(id, &branch.session().name, What::Looked);
+            }
             Action::Abort(kind) => self.abort(branch.session(), id, *kind).await,
             Action::Listen { name, address } => self.listen(branch.session(), id, name, address),
             Action::Untouched(name) => self.called(branch.session(), id, name),

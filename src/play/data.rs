@@ -1,5 +1,7 @@
 //! Data connections of a session: asked for, opened, read, written, cut.
 
+use std::time::Duration;
+
 use super::Player;
 use super::session::Session;
 use crate::ftp::content::Content;
@@ -123,6 +125,14 @@ impl Session {
                 player.record.event(step, &self.name, What::DataFailed { reason: "there is none".into() });
                 None
             }
+        }
+    }
+
+    /// Waits until the server has accepted the data connection that we opened, at most so long.
+    pub(super) async fn settle(&self, within: Duration) {
+        if let Transfer::Open(connection) = &self.transfer {
+            // Where it cannot be shown, the time has passed, which is all that is left to do.
+            connection.accepted(within).await;
         }
     }
 

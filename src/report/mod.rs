@@ -14,6 +14,7 @@ pub mod hexdump;
 pub mod json;
 pub mod junit;
 pub mod markdown;
+pub mod record;
 pub mod tap;
 pub mod terminal;
 pub mod transcript;

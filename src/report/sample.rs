@@ -10,7 +10,7 @@ use crate::ftp::reply::ReplyParser;
 use crate::ftp::transcript::{self, DiskState, End, Leave, Observed, Transcript, What};
 use crate::judge::baseline::{Comparison, Remark};
 use crate::judge::verdict::{Facet, Finding, Outcome, Verdict};
-use crate::run::event::{CaseReport, Event, Summary, TargetInfo};
+use crate::run::event::{Capability, CaseReport, Event, Summary, TargetInfo};
 use crate::scenario::model::{Action, Case, Settings, Source, Span, Stage, Step, StepKind};
 
 /// A case of this text; each line of the body is a step, `control` starts a control.
@@ -243,6 +243,10 @@ fn target() -> TargetInfo {
         version: Some("1.2.3".to_owned()),
         banner: Some("ready".to_owned()),
         arguments: "--server example".to_owned(),
+        capabilities: vec![
+            Capability { name: "MLST".to_owned(), claimed: true, seen: None, said: "MLST size*;modify*;".to_owned() },
+            Capability { name: "ABOR".to_owned(), claimed: false, seen: Some(false), said: "502 <ABOR> is not known.".to_owned() },
+        ],
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::ftp::fact::Entry;
 use crate::ftp::reply::Reply;
 use crate::play::Ground;
+use crate::run::event::Capability;
 use crate::target::{Account, Facilities};
 use crate::wire::control::{ControlConnection, Received};
 use crate::wire::stream::Connect;
@@ -20,8 +21,8 @@ pub struct Capabilities {
     pub banner: Option<String>,
     /// The lines of FEAT, trimmed.
     pub features: Vec<String>,
-    /// Verbs that were probed, and whether the server knows them.
-    verbs: BTreeMap<String, bool>,
+    /// Verbs that were probed, whether the server knows them, and what it answered.
+    verbs: BTreeMap<String, (bool, String)>,
     /// `REST 0` was answered with 350.
     restarts: bool,
     /// The names of the facts that MLST of the root brings, in lower case.
@@ -110,8 +111,11 @@ impl Capabilities {
                     let first = verb.split(' ').next().unwrap_or(verb).to_ascii_uppercase();
                     if !found.claims(verb) && !UNPROBED.contains(&first.as_str()) {
                         let transfers = OF_TRANSFERS.contains(&first.as_str());
-                        let known = (!transfers && asker.knows(verb).await) || asker.knows(&harmless(verb)).await;
-                        found.verbs.insert((*verb).to_owned(), known);
+                        let mut answer = if transfers { (false, String::new()) } else { asker.knows(verb).await };
+                        if !answer.0 {
+                            answer = asker.knows(&harmless(verb)).await;
+                        }
+                        found.verbs.insert((*verb).to_owned(), answer);
                     }
                 }
                 Need::Fact(_) if found.facts.is_empty() => {
@@ -140,6 +144,26 @@ impl Capabilities {
         })
     }
 
+    /// What it claims and what it does, as far as it was asked: first the lines of FEAT, then the verbs that FEAT does not name.
+    #[must_use]
+    pub fn told(&self) -> Vec<Capability> {
+        // The first and the last line frame the list, RFC 2389 section 3.2.
+        let features = self.features.get(1..self.features.len().saturating_sub(1)).unwrap_or_default();
+        let claimed = features.iter().map(|line| Capability {
+            name: line.split(' ').next().unwrap_or(line).to_owned(),
+            claimed: true,
+            seen: None,
+            said: line.clone(),
+        });
+        let asked = self.verbs.iter().map(|(verb, (known, answer))| Capability {
+            name: verb.clone(),
+            claimed: false,
+            seen: Some(*known),
+            said: answer.clone(),
+        });
+        claimed.chain(asked).collect()
+    }
+
     /// Whether FEAT names a fact (RFC 3659 section 7.8), or MLST of the root brought it.
     fn tells(&self, fact: &str) -> bool {
         let listed =
@@ -160,7 +184,7 @@ impl Capabilities {
                 Need::Tls => return Some(format!("needs {text}: this version of ftpspec does not speak TLS")),
                 Need::Behaviour => return Some(format!("needs {text}, which this version of ftpspec cannot find out")),
                 Need::Fact(fact) => self.tells(fact),
-                Need::Verb(verb) => self.claims(verb) || self.verbs.get(verb).copied().unwrap_or(true),
+                Need::Verb(verb) => self.claims(verb) || self.verbs.get(verb).is_none_or(|(known, _)| *known),
             };
             let reason = match need(text) {
                 Need::Letter(letter) => format!("this server cannot be told to lack the letter {letter}"),
@@ -220,10 +244,16 @@ impl Asker<'_> {
 
     /// Whether a line is not answered as one that nobody knows. No reply at all is nothing that the case should be spared. The
     /// next question is for a new session: this one may have begun something, or stumble over its own last words.
-    async fn knows(&mut self, line: &str) -> bool {
+    async fn knows(&mut self, line: &str) -> (bool, String) {
         let reply = self.ask(line).await;
         self.control = None;
-        reply.is_none_or(|reply| !matches!(reply.code, Some(500 | 502)))
+        match reply {
+            None => (true, "no reply".to_owned()),
+            Some(reply) => {
+                let known = !matches!(reply.code, Some(500 | 502));
+                (known, String::from_utf8_lossy(reply.raw.trim_ascii_end()).into_owned())
+            }
+        }
     }
 
     async fn open(&mut self) -> Option<()> {

@@ -114,7 +114,8 @@ pub async fn run(
     let mut summary = Summary::default();
     let cast = Cast::new(&plan.cases, options.seed);
     let facilities = target.facilities();
-    let mut info = TargetInfo { name: target.name().to_owned(), version: target.version(), banner: None, arguments };
+    let mut info =
+        TargetInfo { name: target.name().to_owned(), version: target.version(), banner: None, arguments, capabilities: Vec::new() };
     // A server that mixes up its sessions is played by a few cases at once, and there are several of it.
     let at_once = facilities.at_once.unwrap_or(usize::MAX).min(options.jobs.max(1));
     let servers = (options.jobs / at_once).clamp(1, pool::SERVERS);
@@ -152,6 +153,7 @@ pub async fn run(
         Err(_) => (Capabilities::default(), false),
     };
     info.banner.clone_from(&capabilities.banner);
+    info.capabilities = capabilities.told();
     tell(&events, Event::Planned { target: info, cases: plan.cases.clone(), slow: plan.slow });
     let stage = Stage {
         target,

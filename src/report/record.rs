@@ -1,0 +1,426 @@
+//! A run as a value: what the JSON report writes, `merge` reads, and the HTML page shows.
+//!
+//! Responsible for turning events into a [`Record`] and for its form, which `docs/report.schema.json` describes. Bytes stand as escaped text
+//! without loss ([`escape`]). Knows no file.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::Report;
+use super::planned::Planned;
+use super::transcript::escape;
+use crate::ftp::transcript::{self, Agreement, DiskState, End, Leave, Observed, What};
+use crate::judge::baseline::{self, Comparison};
+use crate::judge::verdict::{Facet, Finding, Verdict};
+use crate::run::event::{Capability, CaseReport, Event, Summary};
+
+/// The form of the record; a new number where a reader could break.
+pub const SCHEMA: &str = "ftpspec.report/1";
+
+/// Bytes of data that a transcript in the record keeps, of each event.
+const HEAD: usize = 4096;
+
+/// Collects a run.
+#[derive(Debug, Default)]
+pub struct Recorder {
+    planned: Planned,
+    totals: Totals,
+    sources: BTreeMap<String, String>,
+    cases: Vec<CaseRecord>,
+    summary: Option<Summary>,
+}
+
+impl Recorder {
+    /// The run, once it is over.
+    #[must_use]
+    pub fn record(self) -> Option<Record> {
+        let Self { planned, totals, sources, cases, summary } = self;
+        let summary = summary?;
+        Some(Record {
+            schema: SCHEMA.to_owned(),
+            suite: SuiteRecord {
+                name: env!("CARGO_PKG_NAME").to_owned(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                cases: planned.len(),
+            },
+            target: TargetRecord {
+                name: planned.target.name.clone(),
+                version: planned.target.version.clone(),
+                banner: planned.target.banner.clone(),
+                arguments: planned.target.arguments.clone(),
+                capabilities: planned.target.capabilities.clone(),
+            },
+            totals,
+            duration_ms: millis(summary.duration),
+            interrupted: summary.interrupted,
+            cut_short: summary.cut_short,
+            not_started: summary.not_started,
+            not_played: planned.not_played().into_iter().map(str::to_owned).collect(),
+            slow_not_selected: planned.slow,
+            left: summary.left,
+            baseline: summary.baseline.map(BaselineRecord::of),
+            sources,
+            cases,
+        })
+    }
+}
+
+impl Report for Recorder {
+    fn event(&mut self, event: &Event) -> io::Result<()> {
+        self.planned.event(event);
+        match event {
+            Event::Finished(report) => {
+                self.totals.add(report.outcome.verdict);
+                let source = &report.case.source;
+                if !self.sources.contains_key(&source.name) {
+                    self.sources.insert(source.name.clone(), source.text.clone());
+                }
+                self.cases.push(CaseRecord::new(report));
+            }
+            Event::Over(summary) => self.summary = Some(summary.clone()),
+            Event::Planned { .. } | Event::Started { .. } | Event::Said { .. } | Event::Ended { .. } => {}
+        }
+        Ok(())
+    }
+}
+
+/// A run of many cases on one target.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// What was played.
+    pub suite: SuiteRecord,
+    /// What was judged.
+    pub target: TargetRecord,
+    /// The cases by verdict.
+    pub totals: Totals,
+    /// Wall time, milliseconds.
+    pub duration_ms: f64,
+    /// Ended by ctrl-c.
+    pub interrupted: bool,
+    /// Why the run ended early.
+    pub cut_short: Option<String>,
+    /// Why the server did not start or could not be reached.
+    pub not_started: Option<String>,
+    /// The ids of cases that were planned and came to no end.
+    pub not_played: Vec<String>,
+    /// Slow cases that were selected and not played.
+    pub slow_not_selected: usize,
+    /// Directories that were kept or could not be removed.
+    pub left: Vec<String>,
+    /// What was found out about the baseline, where there is one.
+    pub baseline: Option<BaselineRecord>,
+    /// The texts of the scenario files of the cases, by the name that [`CaseRecord::source`] gives.
+    pub sources: BTreeMap<String, String>,
+    /// In the order of the plan.
+    pub cases: Vec<CaseRecord>,
+}
+
+impl Record {
+    /// As JSON for people and programs, with a last newline.
+    ///
+    /// # Errors
+    /// None that is known: the form can be written.
+    pub fn to_json(&self) -> serde_json::Result<String> {
+        let mut text = serde_json::to_string_pretty(self)?;
+        text.push('\n');
+        Ok(text)
+    }
+}
+
+/// What was played.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SuiteRecord {
+    /// `ftpspec`.
+    pub name: String,
+    /// The version of the program.
+    pub version: String,
+    /// Cases that were planned.
+    pub cases: usize,
+}
+
+/// What was judged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetRecord {
+    /// `libunftp`, the name of a profile.
+    pub name: String,
+    /// As far as it is known.
+    pub version: Option<String>,
+    /// The text of the greeting.
+    pub banner: Option<String>,
+    /// What must stand behind `ftpspec run` to get this target again.
+    pub arguments: String,
+    /// What it claims and what it does, as far as it was asked.
+    pub capabilities: Vec<Capability>,
+}
+
+/// What was found out about a list of known failures.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BaselineRecord {
+    /// Its file.
+    pub source: String,
+    /// Cases that are as it says.
+    pub known: usize,
+    /// Cases that fail and that no entry covers.
+    pub new: Vec<RemarkRecord>,
+    /// Cases that fail in another way than their entries say.
+    pub changed: Vec<RemarkRecord>,
+    /// Entries that are no longer true.
+    pub stale: Vec<RemarkRecord>,
+    /// Entries that would be true and whose last day is over.
+    pub expired: Vec<RemarkRecord>,
+}
+
+/// Something that was found out about a baseline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RemarkRecord {
+    /// The case; the entry's own glob where it is about no case in particular.
+    pub id: String,
+    /// The entry's line in the baseline, from 1.
+    pub line: Option<usize>,
+    /// What, in words.
+    pub text: String,
+}
+
+impl BaselineRecord {
+    fn of(comparison: Comparison) -> Self {
+        let Comparison { source, known, new, changed, stale, expired } = comparison;
+        let all = |remarks: Vec<baseline::Remark>| {
+            remarks.into_iter().map(|baseline::Remark { id, line, text }| RemarkRecord { id, line, text }).collect()
+        };
+        Self { source, known, new: all(new), changed: all(changed), stale: all(stale), expired: all(expired) }
+    }
+}
+
+/// Cases by verdict.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each is a verdict")]
+pub struct Totals {
+    pub pass: usize,
+    pub deviation: usize,
+    pub info: usize,
+    pub fail: usize,
+    pub unsupported: usize,
+    pub inconclusive: usize,
+    pub error: usize,
+}
+
+impl Totals {
+    /// Counts one more.
+    pub fn add(&mut self, verdict: Verdict) {
+        let count = match verdict {
+            Verdict::Pass => &mut self.pass,
+            Verdict::Deviation => &mut self.deviation,
+            Verdict::Info => &mut self.info,
+            Verdict::Fail => &mut self.fail,
+            Verdict::Unsupported => &mut self.unsupported,
+            Verdict::Inconclusive => &mut self.inconclusive,
+            Verdict::Error => &mut self.error,
+        };
+        *count += 1;
+    }
+}
+
+/// A case that was played, or that could not be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CaseRecord {
+    /// Its id.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// The name of its scenario's file.
+    pub source: String,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// Why the failure is known, from the baseline.
+    pub known: Option<String>,
+    /// The facets of its findings.
+    pub facets: Vec<Facet>,
+    /// The requirements that its steps cite.
+    pub requirements: Vec<String>,
+    /// How long it took, milliseconds.
+    pub duration_ms: f64,
+    /// Of that, spent waiting for something that never came.
+    pub silence_ms: f64,
+    /// The reason and the findings for people, one a line.
+    pub detail: String,
+    /// What was found.
+    pub findings: Vec<FindingRecord>,
+    /// What was said; not for a pass. Each is an object with `what` and its own members.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transcript: Option<Vec<Value>>,
+    /// The last lines of what the server itself wrote; not for a pass.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub server_log: String,
+}
+
+/// A finding of a case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FindingRecord {
+    /// Which side of the step.
+    pub facet: Facet,
+    /// How grave.
+    pub verdict: Verdict,
+    /// The step's number.
+    pub step: usize,
+    /// The line of the scenario's file, from 1.
+    pub line: usize,
+    /// Where the step stands in the file: its first byte, and the one behind its last.
+    pub span: [usize; 2],
+    /// What the step cites.
+    pub requirements: Vec<String>,
+    /// What was demanded.
+    pub expected: String,
+    /// What was seen.
+    pub seen: String,
+    /// Events of the transcript up to the one that showed it, that one included.
+    pub events: usize,
+}
+
+impl CaseRecord {
+    fn new(report: &CaseReport) -> Self {
+        let CaseReport { case, outcome, .. } = report;
+        let is_pass = outcome.verdict == Verdict::Pass;
+        Self {
+            id: case.id.clone(),
+            title: case.title.clone(),
+            source: case.source.name.clone(),
+            verdict: outcome.verdict,
+            known: report.known.clone(),
+            facets: outcome.facets(),
+            requirements: case.requirements().into_iter().map(str::to_owned).collect(),
+            duration_ms: millis(report.duration),
+            silence_ms: millis(report.silence),
+            detail: detail(report),
+            findings: outcome.findings.iter().map(|finding| FindingRecord::new(finding, &case.source.text)).collect(),
+            transcript: (!is_pass).then(|| report.transcript.events.iter().map(event).collect()),
+            server_log: if is_pass { String::new() } else { report.server_log.clone() },
+        }
+    }
+}
+
+impl FindingRecord {
+    fn new(finding: &Finding, source: &str) -> Self {
+        Self {
+            facet: finding.facet,
+            verdict: finding.verdict,
+            step: finding.step,
+            line: 1 + source.as_bytes().iter().take(finding.span.start).filter(|byte| **byte == b'\n').count(),
+            span: [finding.span.start, finding.span.end],
+            requirements: finding.requirements.clone(),
+            expected: finding.expected.clone(),
+            seen: finding.seen.clone(),
+            events: finding.events,
+        }
+    }
+}
+
+/// The reason and the findings, one a line.
+fn detail(report: &CaseReport) -> String {
+    let findings = report
+        .outcome
+        .findings
+        .iter()
+        .map(|finding| format!("{} ({}): expected {}; seen {}", finding.verdict, finding.facet, finding.expected, finding.seen));
+    report.reason.iter().cloned().chain(findings).collect::<Vec<_>>().join("\n")
+}
+
+/// Milliseconds, to the microsecond.
+fn millis(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
+}
+
+fn event(event: &transcript::Event) -> Value {
+    let (what, more) = told(&event.what);
+    let mut record = json!({ "at_ms": millis(event.at), "step": event.step, "session": &*event.session, "what": what });
+    if let (Some(record), Value::Object(more)) = (record.as_object_mut(), more) {
+        record.extend(more);
+    }
+    record
+}
+
+fn told(what: &What) -> (&'static str, Value) {
+    match what {
+        What::Connected { peer, local } => ("connected", json!({ "peer": peer, "local": local })),
+        What::ConnectFailed { reason } => ("connect_failed", json!({ "reason": reason })),
+        What::Sent { bytes } => ("sent", json!({ "bytes": escape(bytes) })),
+        What::SendFailed { reason } => ("send_failed", json!({ "reason": reason })),
+        What::Reply(reply) => {
+            let defects: Vec<String> = reply.defects.iter().map(ToString::to_string).collect();
+            ("reply", json!({ "code": reply.code, "bytes": escape(&reply.raw), "defects": defects }))
+        }
+        What::Silence { waited, partial } => ("silence", json!({ "waited_ms": millis(*waited), "bytes": escape(partial) })),
+        What::Flood { len, head } => ("flood", json!({ "len": len, "bytes": cut(head) })),
+        What::ControlEnded { how, partial } => ("control_ended", json!({ "how": ended(*how), "bytes": escape(partial) })),
+        What::ControlLeft(leave) => ("control_left", json!({ "how": left(*leave) })),
+        What::DataConnected { peer, local } => ("data_connected", json!({ "peer": peer, "local": local })),
+        What::DataFailed { reason } => ("data_failed", json!({ "reason": reason })),
+        What::DataSent { len, head, broken } => ("data_sent", json!({ "len": len, "bytes": cut(head), "reason": broken })),
+        What::DataReceived(observed) => ("data_received", json!({ "content": content(observed) })),
+        What::DataEnded(how) => ("data_ended", json!({ "how": ended(*how) })),
+        What::DataSilence { waited } => ("data_silence", json!({ "waited_ms": millis(*waited) })),
+        What::DataLeft(leave) => ("data_left", json!({ "how": left(*leave) })),
+        What::Disk { path, state } => ("disk", json!({ "path": escape(path), "state": disk_state(state) })),
+        What::Changes(changes) => ("changes", json!({ "changes": changes })),
+        What::Called { name, by } => ("called", json!({ "name": name, "by": by })),
+        What::Looked => ("looked", json!({})),
+        What::Stalled(time) => ("stalled", json!({ "waited_ms": millis(*time) })),
+        What::Trouble(trouble) => ("trouble", json!({ "reason": trouble })),
+    }
+}
+
+fn cut(bytes: &[u8]) -> String {
+    escape(&bytes[..bytes.len().min(HEAD)])
+}
+
+const fn ended(how: End) -> &'static str {
+    match how {
+        End::Close => "close",
+        End::Reset => "reset",
+    }
+}
+
+const fn left(leave: Leave) -> &'static str {
+    match leave {
+        Leave::Close => "close",
+        Leave::Reset => "reset",
+        Leave::HalfClose => "half-close",
+    }
+}
+
+fn disk_state(state: &DiskState) -> Value {
+    match state {
+        DiskState::Absent => json!({ "kind": "absent" }),
+        DiskState::Directory { mode, mtime } => json!({ "kind": "directory", "mode": format!("{mode:o}"), "mtime": mtime }),
+        DiskState::File { mode, mtime, content: bytes } => {
+            json!({ "kind": "file", "mode": format!("{mode:o}"), "mtime": mtime, "content": content(bytes) })
+        }
+        DiskState::Other(what) => json!({ "kind": "other", "what": what }),
+    }
+}
+
+/// Bytes that may be many: how many, the first, and how far they agree with what was demanded.
+fn content(observed: &Observed) -> Value {
+    let against: Vec<Value> = observed
+        .against
+        .iter()
+        .map(|agreement| {
+            let Agreement { expected_len, common, got, expected } = agreement;
+            json!({ "len": expected_len, "common": common, "window_at": agreement.window_at(), "got": escape(got), "expected": escape(expected) })
+        })
+        .collect();
+    json!({ "len": observed.len, "bytes": cut(&observed.head), "against": against })
+}
