@@ -28,6 +28,7 @@ mod profile;
 mod put;
 mod requirements;
 mod run;
+mod serve;
 mod transfer;
 
 /// Conformance suite and end-to-end test harness for FTP servers.
@@ -64,6 +65,8 @@ enum Verb {
     Get(get::Arguments),
     /// Upload a file, going on where an attempt before broke off.
     Put(put::Arguments),
+    /// Serve directories by FTP, and tell what happens.
+    Serve(serve::Arguments),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -164,6 +167,7 @@ fn perform(verb: Verb, output: &mut Output) -> Exit {
         Verb::Requirements(arguments) => requirements::requirements(&arguments, output),
         Verb::Get(arguments) => get::get(&arguments, output),
         Verb::Put(arguments) => put::put(&arguments, output),
+        Verb::Serve(arguments) => serve::serve(&arguments, output),
     };
     result.unwrap_or_else(|wrong| tell(&wrong, output))
 }

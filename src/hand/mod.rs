@@ -27,6 +27,7 @@ mod netrc;
 mod part;
 mod put;
 mod retry;
+pub mod serve;
 mod session;
 mod verify;
 

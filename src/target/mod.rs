@@ -13,6 +13,7 @@ mod log;
 pub mod password;
 pub mod profile;
 pub mod reference;
+pub mod service;
 #[cfg(test)]
 mod trial;
 
