@@ -34,7 +34,7 @@ pub enum HandError {
         /// What it said.
         reply: String,
     },
-    /// The server refused a command for good.
+    /// The server refused a command, for good or as often as it was tried.
     #[error("the server refused {command}: {reply}")]
     Refused {
         /// The command.
@@ -94,8 +94,10 @@ impl HandError {
 /// Why an attempt ended.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// Another attempt may fare better.
+    /// The connection was lost: another attempt may fare better.
     Lost(String),
+    /// The server said no for now (RFC 959 section 4.2.1: 4yz): another attempt may fare better.
+    Busy(HandError),
     /// The server said no, for good.
     Refused {
         /// The reply's code.
@@ -118,7 +120,7 @@ impl Fault {
     pub(super) fn code(&self) -> Option<u16> {
         match self {
             Self::Refused { code, .. } => Some(*code),
-            Self::Lost(_) | Self::Final(_) => None,
+            Self::Lost(_) | Self::Busy(_) | Self::Final(_) => None,
         }
     }
 
@@ -131,7 +133,7 @@ impl Fault {
     pub(super) fn into_error(self, at: u64) -> HandError {
         match self {
             Self::Lost(why) => HandError::Lost { why, at },
-            Self::Refused { error, .. } | Self::Final(error) => error,
+            Self::Refused { error, .. } | Self::Busy(error) | Self::Final(error) => error,
         }
     }
 }

@@ -126,10 +126,11 @@ impl Get<'_> {
             }
             begun => begun?,
         };
+        let command = format!("RETR {}", self.path);
         let mut block = vec![0; BLOCK];
         let mut compared = 0;
         loop {
-            let len = session.read(&mut data, &mut block).await?;
+            let len = session.read(&command, &mut data, &mut block).await?;
             if len == 0 {
                 break;
             }
@@ -152,7 +153,7 @@ impl Get<'_> {
                 return Err(Fault::Lost(format!("the server sends more than the {} bytes that it told by SIZE", part.len())));
             }
         }
-        session.finish(&format!("RETR {}", self.path), data).await?;
+        session.finish(&command, data).await?;
         match size {
             Some(size) if part.len() < size => Err(Fault::Lost(format!("the server ended the transfer at {} of {size} bytes", part.len()))),
             _ if compared < tail.len() => {

@@ -196,7 +196,7 @@ impl Put<'_> {
             if len == 0 {
                 break;
             }
-            session.write(&mut data, &block[..len]).await?;
+            session.write(&what, &mut data, &block[..len]).await?;
             self.at += len as u64;
             self.moved += len as u64;
             watch(Event::Moved { at: self.at });

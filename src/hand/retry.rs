@@ -45,8 +45,12 @@ pub(super) async fn run(job: &mut impl Job, remote: &Remote, options: &Options, 
             Ok(Attempt::Done(done)) => return Ok(done),
             Ok(Attempt::Again) if again < AGAIN_MAX => again += 1,
             Ok(Attempt::Again) => return Err(HandError::Differs("the server's file does not come to rest".to_owned())),
-            Err(Fault::Lost(why)) if attempt < options.retries => {
+            Err(fault @ (Fault::Lost(_) | Fault::Busy(_))) if attempt < options.retries => {
                 attempt += 1;
+                let why = match fault {
+                    Fault::Lost(why) => why,
+                    Fault::Busy(error) | Fault::Final(error) | Fault::Refused { error, .. } => error.to_string(),
+                };
                 // Where the last attempt brought something, the next one need not wait.
                 pause = if job.at() > before { Duration::ZERO } else { (pause * 2).clamp(Duration::from_millis(500), PAUSE_MAX) };
                 watch(Event::Lost { why, attempt: (attempt, options.retries), pause });

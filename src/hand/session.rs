@@ -56,12 +56,12 @@ impl Session {
                 return Err(HandError::Login { user: user.to_owned(), reply });
             }
             Err(Fault::Lost(why)) => return Err(unreachable(format!("the login did not end: {why}"))),
-            Err(Fault::Refused { error, .. } | Fault::Final(error)) => return Err(error),
+            Err(Fault::Refused { error, .. } | Fault::Busy(error) | Fault::Final(error)) => return Err(error),
         }
         let binary = timeout(patience, session.ftp.transfer_type(FileType::Binary)).await;
         session.answered("TYPE I", binary).map_err(|fault| match fault {
             Fault::Lost(why) => unreachable(why),
-            Fault::Refused { error, .. } | Fault::Final(error) => error,
+            Fault::Refused { error, .. } | Fault::Busy(error) | Fault::Final(error) => error,
         })?;
         Ok(session)
     }
@@ -135,19 +135,19 @@ impl Session {
     }
 
     /// The next bytes of a download; none at its end.
-    pub(super) async fn read(&mut self, data: &mut Data, block: &mut [u8]) -> Result<usize, Fault> {
+    pub(super) async fn read(&mut self, command: &str, data: &mut Data, block: &mut [u8]) -> Result<usize, Fault> {
         match timeout(self.patience, data.read(block)).await {
             Ok(Ok(len)) => Ok(len),
-            Ok(Err(error)) => Err(self.why_broken("RETR", &error.to_string()).await),
+            Ok(Err(error)) => Err(self.why_broken(command, &error.to_string()).await),
             Err(_) => Err(Fault::Lost(self.silence("no byte comes"))),
         }
     }
 
     /// Sends the next bytes of an upload.
-    pub(super) async fn write(&mut self, data: &mut Data, block: &[u8]) -> Result<(), Fault> {
+    pub(super) async fn write(&mut self, command: &str, data: &mut Data, block: &[u8]) -> Result<(), Fault> {
         match timeout(self.patience, data.write_all(block)).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(self.why_broken("the upload", &error.to_string()).await),
+            Ok(Err(error)) => Err(self.why_broken(command, &error.to_string()).await),
             Err(_) => Err(Fault::Lost(self.silence("the server takes no byte"))),
         }
     }
@@ -168,7 +168,8 @@ impl Session {
         // The stream is still held, so that this reply is not taken for a stale one.
         let told = timeout(self.patience.min(Duration::from_secs(5)), self.ftp.read_response_in(&[])).await;
         match told {
-            Ok(Err(FtpError::UnexpectedResponse(reply))) => self.refused(command, &reply),
+            // 226 to a transfer that broke says nothing about what is there.
+            Ok(Err(FtpError::UnexpectedResponse(reply))) if !reply.body.starts_with(b"2") => self.refused(command, &reply),
             Ok(_) | Err(_) => Fault::Lost(format!("the data connection broke: {broke}")),
         }
     }
@@ -187,19 +188,19 @@ impl Session {
         }
     }
 
-    /// 4yz is worth another attempt (RFC 959 section 4.2.1), unless the disk is full there.
+    /// What a reply means that was not wanted. 4yz is worth another attempt (RFC 959 section 4.2.1), unless the disk is full there.
     fn refused(&self, command: &str, reply: &Response) -> Fault {
         let mut reply_words = words(reply);
         if self.secret.reveal().len() >= SHORTEST_SECRET {
             reply_words = reply_words.replace(self.secret.reveal(), "****");
         }
-        let code =
-            reply.body.get(..3).and_then(|digits| std::str::from_utf8(digits).ok()).and_then(|digits| digits.parse().ok()).unwrap_or(0);
+        let digits = reply.body.get(..3).and_then(|digits| std::str::from_utf8(digits).ok());
+        let code = digits.and_then(|digits| digits.parse().ok()).unwrap_or(0);
+        let error = |reply| HandError::Refused { command: command.to_owned(), reply };
         match code {
-            421 | 425 | 426 | 450 | 451 => Fault::Lost(reply_words),
-            // 226 to a transfer that broke: what came until then is there.
-            200..=299 if command == "the upload" || command == "RETR" => Fault::Lost(format!("the transfer ended early: {reply_words}")),
-            _ => Fault::Refused { code, error: HandError::Refused { command: command.to_owned(), reply: reply_words } },
+            421 | 425 | 426 => Fault::Lost(reply_words),
+            450 | 451 => Fault::Busy(error(reply_words)),
+            _ => Fault::Refused { code, error: error(reply_words) },
         }
     }
 }

@@ -59,18 +59,19 @@ pub(super) async fn same_tail(session: &mut Session, path: &str, file: &Path, si
         ))),
         other => other,
     };
+    let command = format!("RETR {path}");
     let mut data = session.retrieve(path, from).await.map_err(&unverified)?;
     let mut theirs = Vec::new();
     let mut block = vec![0; BLOCK];
     // One block more than wanted is enough to see that there is more.
     while theirs.len() as u64 <= size - from {
-        let len = session.read(&mut data, &mut block).await?;
+        let len = session.read(&command, &mut data, &mut block).await?;
         if len == 0 {
             break;
         }
         theirs.extend_from_slice(&block[..len]);
     }
-    session.finish(&format!("RETR {path}"), data).await.map_err(unverified)?;
+    session.finish(&command, data).await.map_err(unverified)?;
     Ok(if ours == theirs {
         Ok(Proof::Tail(size - from))
     } else {

@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use cap_std::fs::{Dir, OpenOptions, Permissions};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncSeekExt, AsyncWrite, AsyncWriteExt};
 use tokio::task;
-use unftp_core::storage::{ErrorKind, Fileinfo, Metadata, Result, StorageBackend};
+use unftp_core::storage::{Error, ErrorKind, Fileinfo, Metadata, Result, StorageBackend};
 use unftp_sbe_fs::{Filesystem, Meta};
 
 use super::super::service::{Transfer, What, Witness};
@@ -60,7 +60,7 @@ impl Storage {
     fn told<T>(&self, verb: &'static str, path: &Path, ended: Result<T>) -> Result<T> {
         self.witness.saw(match &ended {
             Ok(_) => What::Did(verb, path.display().to_string()),
-            Err(error) => What::Failed(verb, path.display().to_string(), error.to_string()),
+            Err(error) => What::Failed(verb, path.display().to_string(), why(error)),
         });
         ended
     }
@@ -69,7 +69,7 @@ impl Storage {
     fn moved(&self, verb: &'static str, path: &Path, bytes: Option<u64>, ended: Result<u64>) -> Result<u64> {
         let transfer = |bytes, whole| Transfer { path: path.display().to_string(), bytes, whole };
         self.witness.saw(match (&ended, bytes) {
-            (Err(error), None) => What::Failed(verb, path.display().to_string(), error.to_string()),
+            (Err(error), None) => What::Failed(verb, path.display().to_string(), why(error)),
             (_, bytes) => {
                 let transfer = transfer(bytes.unwrap_or(0), ended.is_ok());
                 if verb == "RETR" { What::Sent(transfer) } else { What::Received(transfer) }
@@ -138,6 +138,11 @@ impl Storage {
         file.flush().await?;
         ended
     }
+}
+
+/// What is told of an error: what the system said, else what libunftp will say.
+fn why(error: &Error) -> String {
+    error.get_io_error().map_or_else(|| error.kind().to_string(), ToString::to_string)
 }
 
 fn need(user: &User, letter: Letter) -> Result<()> {
@@ -262,7 +267,7 @@ impl StorageBackend<User> for Storage {
         };
         self.witness.saw(match &ended {
             Ok(()) => What::Did("RNTO", format!("{} -> {}", from.display(), to.display())),
-            Err(error) => What::Failed("RNTO", from.display().to_string(), error.to_string()),
+            Err(error) => What::Failed("RNTO", from.display().to_string(), why(error)),
         });
         ended
     }
