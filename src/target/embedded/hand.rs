@@ -40,9 +40,17 @@ impl Embedded {
         let top = Dir::open_ambient_dir(TOP, cap_std::ambient_authority()).map_err(io(TOP))?;
         let shared = Arc::new(Shared::new(&settings, &accounts, top, Path::new(TOP), Some(Arc::clone(&service.tell)))?);
         let runtime = shared.runtime().map_err(io("the threads of libunftp"))?;
-        let (listener, address) = {
+        let listening = {
             let _entered = runtime.enter();
-            listen(service.listen).map_err(no_address(service.listen))?
+            listen(service.listen)
+        };
+        let (listener, address) = match listening {
+            Ok(listening) => listening,
+            Err(error) => {
+                // A runtime must not be dropped where blocking is not allowed.
+                runtime.shutdown_background();
+                return Err(no_address(service.listen)(error));
+            }
         };
         let (end, ending) = watch::channel(None);
         let accepting = runtime.spawn(accept(listener, shared, ending));

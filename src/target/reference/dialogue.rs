@@ -19,6 +19,8 @@ pub(super) struct Dialogue {
     line: Vec<u8>,
     /// Commands without a final reply, the oldest first.
     waiting: VecDeque<Command>,
+    /// Where the client was when a transfer began that is not over.
+    begun: Option<VirtualPath>,
     /// Bytes of the transfer under way.
     bytes: u64,
     /// The name of the last USER, and the path of the last RNFR.
@@ -28,7 +30,7 @@ pub(super) struct Dialogue {
 
 impl Dialogue {
     pub(super) fn new(witness: Arc<Witness>) -> Self {
-        Self { witness, line: Vec::new(), waiting: VecDeque::new(), bytes: 0, user: String::new(), from: None }
+        Self { witness, line: Vec::new(), waiting: VecDeque::new(), begun: None, bytes: 0, user: String::new(), from: None }
     }
 
     /// The client said this.
@@ -62,10 +64,11 @@ impl Dialogue {
             return;
         };
         match code {
-            100..=199 => self.bytes = 0,
+            100..=199 => (self.begun, self.bytes) = (Some(directory.clone()), 0),
             // Both are said without being asked, too.
             220 | 421 if self.waiting.is_empty() => {}
             _ => {
+                self.begun = None;
                 if let Some(command) = self.waiting.pop_front() {
                     let text = String::from_utf8_lossy(reply).trim_end().to_owned();
                     self.ended(&command, code, &text, directory);
@@ -112,6 +115,15 @@ impl Dialogue {
     }
 }
 
+impl Drop for Dialogue {
+    /// A transfer under way has no reply any more: its control connection is gone.
+    fn drop(&mut self) {
+        if let (Some(directory), Some(command)) = (self.begun.take(), self.waiting.pop_front()) {
+            self.ended(&command, 426, "the control connection is gone", &directory);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
@@ -141,12 +153,15 @@ mod tests {
         for reply in ["226 all", "150 now", "426 broke", "550 no h", "200 yes", "421 idle"] {
             dialogue.answered(format!("{reply}\r\n").as_bytes(), &there);
         }
+        dialogue.said(b"STOR k\r\n");
+        dialogue.answered(b"150 now\r\n", &there);
+        dialogue.moved(5);
         drop(dialogue);
         let heard = heard.lock().unwrap().join("\n");
         assert_eq!(
             heard,
             " connect\n login-failed \"alice\"\nalice login\nalice sent \"/d/f\", 10 bytes\nalice received-part \"/g\", 0 bytes\n\
-             alice failed DELE \"/d/h\": 550 no h\nalice disconnect"
+             alice failed DELE \"/d/h\": 550 no h\nalice received-part \"/d/k\", 5 bytes\nalice disconnect"
         );
     }
 }

@@ -177,7 +177,12 @@ fn data(shared: &Shared, mut from: TcpStream, mut to: TcpStream, up: bool) {
                         break;
                     }
                 }
-                At::Cut => shared.reset(),
+                At::Cut => {
+                    shared.reset();
+                    // What was read and not written must not be followed by more.
+                    let _ = to.shutdown(Shutdown::Both);
+                    return;
+                }
             }
         }
     }
