@@ -49,6 +49,7 @@ fn killed(mut child: Child, proxy: &Proxy, ready: impl FnOnce()) {
     ready();
     child.kill().unwrap();
     assert!(!child.wait().unwrap().success());
+    proxy.go_on();
 }
 
 /// Everything that a client can do, against one server.
@@ -64,13 +65,16 @@ fn interop(server: &str, program: &Path, client: Client) {
         succeeds(command, home.path());
         serve.holds("whole.bin", &content);
         let proxy = Proxy::new(serve.address, At::Stall, vec![CUT]);
-        killed(spawn(client(program, proxy.address, Job::Up(&here, "up.bin"), false).unwrap(), home.path()), &proxy, || {});
-        serve.wait_for_upload("up.bin");
+        killed(spawn(client(program, proxy.address, Job::Up(&here, "up.bin"), false).unwrap(), home.path()), &proxy, || {
+            // Some clients ask for a listing first, which counts.
+            serve.wait_for_size("up.bin", CUT - 4096);
+        });
+        let there = serve.wait_for_upload("up.bin");
+        assert!((CUT - 4096..=CUT).contains(&there), "{there}");
         let proxy = Proxy::new(serve.address, At::Stall, Vec::new());
         succeeds(client(program, proxy.address, Job::Up(&here, "up.bin"), true).unwrap(), home.path());
         serve.holds("up.bin", &content);
-        // The listings that some clients ask for are small.
-        let (rest, moved) = (LEN - CUT, proxy.moved());
+        let (rest, moved) = (LEN - there, proxy.moved());
         assert!((rest..rest + 4096).contains(&moved), "{moved} bytes for the last {rest}");
     } else {
         put(&serve, &here, "up.bin");
@@ -252,7 +256,7 @@ fn get_and_put_go_on_where_they_were_killed() {
             command
         };
         let proxy = Proxy::new(serve.address, At::Stall, vec![CUT]);
-        killed(spawn(put(proxy.address), home.path()), &proxy, || {});
+        killed(spawn(put(proxy.address), home.path()), &proxy, || serve.wait_for_size("f.bin", CUT));
         serve.wait_for_upload("f.bin");
         let proxy = Proxy::new(serve.address, At::Stall, Vec::new());
         succeeds(put(proxy.address), home.path());
@@ -291,8 +295,10 @@ async fn suppaftp_goes_on_where_it_broke_off() {
         let mut ftp = login(serve.address).await;
         let mut up = ftp.put_with_stream("f.bin").await.unwrap();
         up.write_all(&bytes[..400_000]).await.unwrap();
-        drop((up, ftp));
+        drop(up);
+        // Only then the control connection: its loss may cost what is still on its way.
         serve.wait_for_upload("f.bin");
+        drop(ftp);
         let mut ftp = login(serve.address).await;
         let there = ftp.size("f.bin").await.unwrap();
         assert_eq!(there, 400_000);

@@ -74,9 +74,30 @@ impl Serve {
         }
     }
 
-    /// Waits until an upload that was cut is over.
-    fn wait_for_upload(&mut self, path: &str) {
-        self.wait_for("upload", |line| line.contains(" received") && line.contains(path));
+    /// Waits until the server has taken so many bytes of an upload, or more. What it has not read when the control connection is lost it may
+    /// throw away (RFC 959 section 4.1.1).
+    fn wait_for_size(&self, path: &str, bytes: u64) {
+        let mut stream = std::net::TcpStream::connect(self.address).unwrap();
+        let mut replies = BufReader::new(stream.try_clone().unwrap()).lines();
+        let mut reply = || replies.next().unwrap().unwrap();
+        reply();
+        for command in ["USER user", "PASS 123456", "TYPE I"] {
+            write!(stream, "{command}\r\n").unwrap();
+            reply();
+        }
+        let begun = Instant::now();
+        let mut said = String::new();
+        while said.strip_prefix("213 ").is_none_or(|size| size.parse::<u64>().unwrap() < bytes) {
+            assert!(begun.elapsed() < LONG, "{path} does not come to {bytes} bytes: {said}");
+            write!(stream, "SIZE {path}\r\n").unwrap();
+            said = reply();
+        }
+    }
+
+    /// Waits until an upload that was cut is over; gives its bytes.
+    fn wait_for_upload(&mut self, path: &str) -> u64 {
+        let line = self.wait_for("upload", |line| line.contains(" received") && line.contains(path));
+        line.rsplit_once(", ").unwrap().1.strip_suffix(" bytes").unwrap().parse().unwrap()
     }
 
     fn url(&self, path: &str) -> String {

@@ -17,9 +17,9 @@ const LONG: Duration = Duration::from_secs(60);
 /// What happens once so many bytes went over.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum At {
-    /// Nothing goes on, and nobody is told.
+    /// Nothing goes on; behind [`Proxy::go_on`] the data connection is over.
     Stall,
-    /// The same, until [`Proxy::go_on`].
+    /// Nothing goes on until [`Proxy::go_on`].
     Hold,
     /// All connections of the client are reset.
     Cut,
@@ -73,7 +73,7 @@ impl Proxy {
         self.stalled.recv_timeout(LONG).expect("the transfer comes to the place where it is stopped");
     }
 
-    /// Lets go on what is held.
+    /// Lets go on what stands still.
     pub(super) fn go_on(&self) {
         *self.shared.released.0.lock().unwrap() = true;
         self.shared.released.1.notify_all();
@@ -136,8 +136,8 @@ fn redirected(shared: &Arc<Shared>, line: &[u8]) -> Vec<u8> {
         shared.clients.lock().unwrap().push(client.try_clone().unwrap());
         let (up, down) = ((client.try_clone().unwrap(), server.try_clone().unwrap()), (server, client));
         let theirs = Arc::clone(&shared);
-        thread::spawn(move || data(&theirs, up.0, up.1, true));
-        data(&shared, down.0, down.1, false);
+        thread::spawn(move || data(&theirs, up.0, up.1));
+        data(&shared, down.0, down.1);
     });
     let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, ours);
     let text = if line.starts_with(b"227") { format_227(address) } else { format_229(ours) };
@@ -145,13 +145,9 @@ fn redirected(shared: &Arc<Shared>, line: &[u8]) -> Vec<u8> {
 }
 
 /// Relays one direction of a data connection.
-fn data(shared: &Shared, mut from: TcpStream, mut to: TcpStream, up: bool) {
+fn data(shared: &Shared, mut from: TcpStream, mut to: TcpStream) {
     let mut block = vec![0; 32 * 1024];
-    let mut open = true;
     while let Ok(len @ 1..) = from.read(&mut block) {
-        if !open {
-            continue;
-        }
         let (take, stop) = shared.take(len as u64);
         if to.write_all(&block[..take]).is_err() {
             break;
@@ -161,18 +157,12 @@ fn data(shared: &Shared, mut from: TcpStream, mut to: TcpStream, up: bool) {
             shared.stops.fetch_add(1, Ordering::SeqCst);
             match shared.at {
                 At::Stall => {
-                    open = false;
-                    let _ = shared.told.lock().unwrap().send(());
-                    if !up {
-                        // The server has to wait, too; the other direction sees the end of the client, and closes.
-                        return;
-                    }
-                    // What still comes is read, so that the end of the client is seen.
+                    shared.wait();
+                    let _ = to.shutdown(Shutdown::Both);
+                    return;
                 }
                 At::Hold => {
-                    let _ = shared.told.lock().unwrap().send(());
-                    let released = shared.released.0.lock().unwrap();
-                    drop(shared.released.1.wait_while(released, |released| !*released).unwrap());
+                    shared.wait();
                     if to.write_all(&block[take..len]).is_err() {
                         break;
                     }
@@ -186,7 +176,7 @@ fn data(shared: &Shared, mut from: TcpStream, mut to: TcpStream, up: bool) {
             }
         }
     }
-    let _ = to.shutdown(if open { Shutdown::Write } else { Shutdown::Both });
+    let _ = to.shutdown(Shutdown::Write);
 }
 
 impl Shared {
@@ -201,6 +191,13 @@ impl Shared {
             plan.pop();
         }
         (usize::try_from(take).unwrap(), stop)
+    }
+
+    /// Tells that a transfer stands still, and waits until somebody lets it go on.
+    fn wait(&self) {
+        let _ = self.told.lock().unwrap().send(());
+        let released = self.released.0.lock().unwrap();
+        drop(self.released.1.wait_while(released, |released| !*released).unwrap());
     }
 
     /// Ends all connections of clients at once.
