@@ -21,7 +21,7 @@ pub(super) enum At {
     Stall,
     /// Nothing goes on until [`Proxy::go_on`].
     Hold,
-    /// All connections of the client are reset.
+    /// All connections of the client end.
     Cut,
 }
 
@@ -168,7 +168,7 @@ fn data(shared: &Shared, mut from: TcpStream, mut to: TcpStream) {
                     }
                 }
                 At::Cut => {
-                    shared.reset();
+                    shared.cut();
                     // What was read and not written must not be followed by more.
                     let _ = to.shutdown(Shutdown::Both);
                     return;
@@ -201,9 +201,9 @@ impl Shared {
     }
 
     /// Ends all connections of clients at once.
-    fn reset(&self) {
+    fn cut(&self) {
         for client in self.clients.lock().unwrap().drain(..) {
-            let _ = socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO));
+            // A reset would throw away what the client has not read, and nobody could tell how much that is.
             let _ = client.shutdown(Shutdown::Both);
         }
     }
