@@ -10,7 +10,8 @@ use clap::{Args, Subcommand};
 use jiff::civil::Date;
 
 use super::exit::Exit;
-use super::run::{DEFAULT_SERVER, key_value, play};
+use super::run::play;
+use super::which::Which;
 use super::{Output, Wrong, plural, split_paths, width};
 use crate::judge::baseline::edit::{Played, Run, Update, Words, update};
 use crate::judge::baseline::read::is_section;
@@ -25,7 +26,7 @@ use crate::run::plan::Plan;
 use crate::run::select::{Selection, select};
 use crate::run::suite::{Suite, SuiteError};
 use crate::scenario::model::Case;
-use crate::target::{self, Target};
+use crate::target::Target;
 
 /// The arguments of `baseline`.
 #[derive(Debug, Clone, Args)]
@@ -37,25 +38,20 @@ pub(super) struct Arguments {
 #[derive(Debug, Clone, Subcommand)]
 enum Verb {
     /// List the known failures, and what is odd about the list.
-    Show(Which),
+    Show(Choice),
     /// Play, drop the entries that are no longer true, and write new ones where a reason is given for them.
     Update(UpdateArguments),
 }
 
 /// Which server, and which cases.
 #[derive(Debug, Clone, Args)]
-struct Which {
+struct Choice {
     /// Scenario files or directories, and ids or globs of ids, as for `ftpspec run`; all where nothing is given.
     #[arg(value_name = "PATH|ID")]
     what: Vec<String>,
 
-    /// The server.
-    #[arg(long, value_name = "NAME", default_value = DEFAULT_SERVER)]
-    server: String,
-
-    /// A variable of the server; may be given several times.
-    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
-    set: Vec<(String, String)>,
+    #[command(flatten)]
+    server: Which,
 
     /// The list; by default the built-in one of the server's name, which `update` writes to `baselines/NAME.toml`.
     #[arg(long, value_name = "FILE")]
@@ -65,7 +61,7 @@ struct Which {
 #[derive(Debug, Clone, Args)]
 struct UpdateArguments {
     #[command(flatten)]
-    which: Which,
+    which: Choice,
 
     /// Play slow cases too.
     #[arg(long)]
@@ -103,9 +99,9 @@ pub(super) fn baseline(arguments: &Arguments, output: &mut Output) -> Result<Exi
     }
 }
 
-impl Which {
+impl Choice {
     fn target(&self) -> Result<Arc<dyn Target>, Wrong> {
-        Ok(Arc::from(target::resolve(&self.server, &self.set)?))
+        self.server.target()
     }
 
     fn cases(&self) -> Result<(Suite, Vec<Arc<Case>>), Wrong> {
@@ -126,7 +122,7 @@ fn clause(text: &str) -> Result<String, String> {
     Err(format!("neither a requirement nor a section like `RFC 959 section 4.1.3`{hint}"))
 }
 
-fn show(which: &Which, output: &mut Output) -> Result<Exit, Wrong> {
+fn show(which: &Choice, output: &mut Output) -> Result<Exit, Wrong> {
     let target = which.target()?;
     let (suite, chosen) = which.cases()?;
     let baseline = match &which.baseline {

@@ -24,12 +24,14 @@ mod explain;
 mod fmt;
 mod get;
 mod list;
+mod matrix;
 mod profile;
 mod put;
 mod requirements;
 mod run;
 mod serve;
 mod transfer;
+mod which;
 
 /// Conformance suite and end-to-end test harness for FTP servers.
 #[derive(Debug, Parser)]
@@ -47,6 +49,8 @@ struct Cli {
 enum Verb {
     /// Play scenarios against a server and say what conforms.
     Run(run::Arguments),
+    /// Play scenarios against many servers, and show them side by side.
+    Matrix(matrix::Arguments),
     /// Show or mend the list of a server's known failures.
     Baseline(baseline::Arguments),
     /// Write a profile of a server to begin with, or say what is wrong with one.
@@ -158,6 +162,7 @@ pub fn main() -> ExitCode {
 fn perform(verb: Verb, output: &mut Output) -> Exit {
     let result = match verb {
         Verb::Run(arguments) => run::run(&arguments, output),
+        Verb::Matrix(arguments) => matrix::matrix(&arguments, output),
         Verb::Baseline(arguments) => baseline::baseline(&arguments, output),
         Verb::Profile(arguments) => profile::profile(&arguments, output),
         Verb::Check(arguments) => check::check(&arguments, output),

@@ -10,6 +10,7 @@ use clap::Args;
 use tokio::sync::{mpsc, watch};
 
 use super::exit::{Exit, Watch, exit_code};
+use super::which::Which;
 use super::{Output, Wrong, split_paths, width};
 use crate::report::json::JsonReport;
 use crate::report::junit::JunitReport;
@@ -24,10 +25,10 @@ use crate::run::event::Event;
 use crate::run::plan::Plan;
 use crate::run::select::{Selection, select};
 use crate::run::suite::Suite;
-use crate::target::{self, Target};
+use crate::target::Target;
 
-/// The server where none is named.
-pub(super) const DEFAULT_SERVER: &str = "libunftp";
+/// Cases at once on a server that is somebody's, and may allow few connections.
+const RUNNING_JOBS: usize = 8;
 
 /// The arguments of `run`.
 #[derive(Debug, Clone, Args)]
@@ -38,14 +39,8 @@ pub(super) struct Arguments {
     #[arg(value_name = "PATH|ID")]
     pub(super) what: Vec<String>,
 
-    /// The server: `libunftp` or `reference` (in this process), or a profile: `vsftpd`, `proftpd`, `pyftpdlib`, `./mine.toml`, and others
-    /// (docs/profile.md).
-    #[arg(long, value_name = "NAME", default_value = DEFAULT_SERVER)]
-    pub(super) server: String,
-
-    /// A variable of the server; may be given several times.
-    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
-    pub(super) set: Vec<(String, String)>,
+    #[command(flatten)]
+    pub(super) which: Which,
 
     /// Only cases of this topic, the first part of their ids; may be given several times.
     #[arg(long, value_name = "TOPIC")]
@@ -59,7 +54,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "LEVEL", value_parser = level)]
     pub(super) level: Vec<Level>,
 
-    /// How many cases at once; by default 32, or fewer where a server mixes up its sessions.
+    /// How many cases at once; by default 32, fewer where a server mixes up its sessions, and 8 on one that runs already.
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) jobs: Option<u16>,
 
@@ -156,7 +151,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Wr
     let (paths, selection) = arguments.selection();
     let suite = Suite::load(&paths)?;
     let plan = Plan::new(select(&suite, &selection)?, arguments.slow);
-    let target: Arc<dyn Target> = Arc::from(target::resolve(&arguments.server, &arguments.set)?);
+    let target = arguments.which.target()?;
     let baseline = match (arguments.no_baseline, &arguments.baseline) {
         (true, _) => None,
         (false, Some(path)) => Some(baseline::load(path)?),
@@ -164,7 +159,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Wr
     };
     let options = run::Options { baseline: baseline.map(Arc::new), ..arguments.options() };
     let mut listeners = Listeners { watch: Watch::new(arguments.strict), reports: arguments.reports(output.color)?, broken: None };
-    play(target, plan, options, arguments.again(), |event| listeners.tell(event))?;
+    play(target, plan, options, arguments.which.again(), |event| listeners.tell(event))?;
     let mut happened = listeners.watch.happened();
     if let Some(error) = listeners.broken {
         happened.harness_broke = true;
@@ -181,6 +176,18 @@ pub(super) fn play(
     again: String,
     mut tell: impl FnMut(&Event),
 ) -> Result<(), Wrong> {
+    conduct(|interrupted, events| run::run(target, plan, options, again, interrupted, events), |event| tell(&event))
+}
+
+/// Gives something to play that tells events a runtime, and a channel that turns true on ctrl-c.
+pub(super) fn conduct<E: Send + 'static, F>(
+    play: impl FnOnce(watch::Receiver<bool>, mpsc::UnboundedSender<E>) -> F,
+    mut tell: impl FnMut(E),
+) -> Result<(), Wrong>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
     let runtime = tokio::runtime::Runtime::new()?;
     let played = runtime.block_on(async {
         let (interrupt, interrupted) = watch::channel(false);
@@ -192,9 +199,9 @@ pub(super) fn play(
             std::future::pending::<()>().await;
         });
         let (events, mut heard) = mpsc::unbounded_channel();
-        let playing = tokio::spawn(run::run(target, plan, options, again, interrupted, events));
+        let playing = tokio::spawn(play(interrupted, events));
         while let Some(event) = heard.recv().await {
-            tell(&event);
+            tell(event);
         }
         playing.await
     });
@@ -235,7 +242,7 @@ impl Arguments {
     fn options(&self) -> run::Options {
         let usual = run::Options::default();
         run::Options {
-            jobs: self.jobs.map_or(usual.jobs, usize::from),
+            jobs: self.jobs.map_or_else(|| if self.which.is_running() { RUNNING_JOBS } else { usual.jobs }, usize::from),
             seed: self.seed.unwrap_or_else(|| fastrand::u64(..)),
             shuffle: self.shuffle,
             max_fail: self.max_fail.and_then(|most| usize::try_from(most).ok()),
@@ -245,16 +252,6 @@ impl Arguments {
             live: self.verbose,
             ..usual
         }
-    }
-
-    /// What must stand behind `ftpspec run ID` to play a case on the same server.
-    fn again(&self) -> String {
-        let mut words = Vec::new();
-        if self.server != DEFAULT_SERVER {
-            words.push(format!("--server {}", self.server));
-        }
-        words.extend(self.set.iter().map(|(key, value)| format!("--set {key}={value}")));
-        words.join(" ")
     }
 
     /// The path arguments, and what to choose.
@@ -307,14 +304,6 @@ impl Arguments {
     }
 }
 
-/// Reads `KEY=VALUE`.
-pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        Some(_) | None => Err("expected KEY=VALUE, like `broken=rest-off-by-one`".to_owned()),
-    }
-}
-
 /// Reads a level, in any case.
 pub(super) fn level(text: &str) -> Result<Level, String> {
     Level::from_word(text).ok_or_else(|| {
@@ -359,8 +348,6 @@ mod tests {
         check("99999999999999999999s", Err(()));
         assert_eq!(level("must"), Ok(Level::Must));
         assert_eq!(level("SHOUD").unwrap_err(), "did you mean SHOULD? levels: MUST, SECURITY, DEFACTO, SHOULD, MAY");
-        assert_eq!(key_value("a=b=c"), Ok(("a".to_owned(), "b=c".to_owned())));
-        assert!(key_value("=b").is_err() && key_value("ab").is_err());
         assert_eq!("jsn=f".parse::<ReportArgument>().unwrap_err(), "there is no format `jsn`; formats: json, junit, md, tap");
         assert!("json=".parse::<ReportArgument>().is_err() && "json".parse::<ReportArgument>().is_err());
         assert_eq!("json=a=b".parse::<ReportArgument>().unwrap().file, PathBuf::from("a=b"));

@@ -214,7 +214,9 @@ fn host_and_port(place: &str) -> Result<(String, u16), UrlError> {
 
 /// A path without its `;type=i`, RFC 1738 section 3.2.3.
 fn without_type(path: &str) -> Result<&str, UrlError> {
-    let Some((before, typecode)) = path.rsplit_once(';').filter(|(_, end)| end.len() == 6 && end[..5].eq_ignore_ascii_case("type=")) else {
+    let Some((before, typecode)) =
+        path.rsplit_once(';').filter(|(_, end)| end.len() == 6 && end.get(..5).is_some_and(|word| word.eq_ignore_ascii_case("type=")))
+    else {
         return Ok(path);
     };
     match typecode.chars().last().map(|code| code.to_ascii_lowercase()) {

@@ -50,6 +50,16 @@ impl Judge<'_> {
         }
     }
 
+    /// USER and PASS; and where the login does not lead to the account's root, CWD to it.
+    pub(super) fn login(&mut self, step: &Step, events: &[Event]) -> Flow {
+        let entering = events.iter().position(|event| matches!(&event.what, What::Sent { bytes } if bytes.starts_with(b"CWD ")));
+        let (login, entering) = events.split_at(entering.unwrap_or(events.len()));
+        match self.sequence(step, login, Facet::Reply, "230", |code| code == 230 || code == 202) {
+            Flow::Go if !entering.is_empty() => self.sequence(step, entering, Facet::Reply, "250", |code| matches!(code, 200 | 250)),
+            flow => flow,
+        }
+    }
+
     pub(super) fn data(&mut self, step: &Step, caller: Caller, events: &[Event]) -> Flow {
         if let Some(reason) =
             events.iter().find_map(|event| if let What::DataFailed { reason } = &event.what { Some(reason.clone()) } else { None })

@@ -132,9 +132,12 @@ impl Player<'_, '_> {
         if !session.open_greeted(self, id).await {
             return;
         }
-        let user = session.ask(self, id, &format!("USER {}", account.name)).await;
-        if user.is_some_and(|reply| reply.code == Some(331)) {
-            session.ask(self, id, &format!("PASS {}", account.password.reveal())).await;
+        let mut last = session.ask(self, id, &format!("USER {}", account.name)).await;
+        if last.as_ref().is_some_and(|reply| reply.code == Some(331)) {
+            last = session.ask(self, id, &format!("PASS {}", account.password.reveal())).await;
+        }
+        if !account.directory.is_empty() && last.is_some_and(|reply| reply.class() == Some(2)) {
+            session.ask(self, id, &format!("CWD {}", String::from_utf8_lossy(&account.directory))).await;
         }
     }
 

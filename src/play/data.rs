@@ -82,7 +82,9 @@ impl Session {
     }
 
     async fn active(&mut self, player: &Player<'_, '_>, step: usize, way: Way) {
-        let listener = match Listener::bind(self.address.ip(), player.small_buffers) {
+        // The server calls back to where we called from.
+        let ours = self.control.as_ref().map_or_else(|| self.address.ip(), |control| control.local().ip());
+        let listener = match Listener::bind(ours, player.small_buffers) {
             Ok(listener) => listener,
             Err(error) => return player.record.event(step, &self.name, What::Trouble(error.to_string())),
         };

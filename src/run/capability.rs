@@ -265,6 +265,11 @@ impl Asker<'_> {
         if user.code == Some(331) {
             let Received::Reply(_) = self.say(&format!("PASS {}", self.account.password.reveal())).await? else { return None };
         }
+        if !self.account.directory.is_empty() {
+            let Received::Reply(_) = self.say(&format!("CWD {}", String::from_utf8_lossy(&self.account.directory))).await? else {
+                return None;
+            };
+        }
         Some(())
     }
 

@@ -5,7 +5,10 @@
 
 pub mod baseline;
 pub mod capability;
+mod cast;
+mod confine;
 pub mod event;
+pub mod matrix;
 pub mod plan;
 mod pool;
 pub mod select;
@@ -28,8 +31,10 @@ use crate::judge::baseline::{Baseline, Comparer};
 use crate::judge::verdict::{Outcome, Verdict};
 use crate::play::{self, Live, Played};
 use crate::scenario::model::{Action, Case, StepKind, Way};
-use crate::target::{Account, Facilities, Target};
+use crate::target::{Account, Facilities, Settings, StartError, Target};
 use capability::Capabilities;
+use cast::{Cast, Casting};
+use confine::Confined;
 use event::{CaseReport, Event, Summary, TargetInfo};
 use plan::Plan;
 use pool::Pool;
@@ -112,7 +117,7 @@ pub async fn run(
 ) -> Summary {
     let start = Instant::now();
     let mut summary = Summary::default();
-    let cast = Cast::new(&plan.cases, options.seed);
+    let cast = Cast::new(&plan.cases, target.guests(), options.seed);
     let facilities = target.facilities();
     let mut info =
         TargetInfo { name: target.name().to_owned(), version: target.version(), banner: None, arguments, capabilities: Vec::new() };
@@ -121,10 +126,7 @@ pub async fn run(
     let servers = (options.jobs / at_once).clamp(1, pool::SERVERS);
     let options = Options { jobs: options.jobs.clamp(1, servers * at_once), ..options };
     let accounts = cast.shared(&facilities);
-    let started = tokio::select! {
-        started = Pool::start(&target, &accounts, servers, at_once) => Some(started),
-        _ = interrupt.wait_for(|now| *now) => None,
-    };
+    let started = begin(&target, &accounts, (servers, at_once), &mut interrupt, &mut summary).await;
     let pool = match started {
         Some(Ok(pool)) => Arc::new(pool),
         failed => {
@@ -140,22 +142,24 @@ pub async fn run(
         }
     };
     let needs: BTreeSet<&str> = plan.cases.iter().flat_map(|case| case.needs.iter().map(String::as_str)).collect();
-    let (capabilities, ipv6) = match pool.first().ground(Vec::new()).await {
+    let (capabilities, ipv6, here) = match pool.first().ground(Vec::new()).await {
         Ok(ground) => {
+            let here = ground.address.ip().is_loopback();
             let reply = options.reply + facilities.login_delay;
             let capabilities = tokio::select! {
                 capabilities = Capabilities::ask(&ground, &cast.prober, &needs, reply) => capabilities,
                 // It is heard again before the first case.
                 _ = interrupt.wait_for(|now| *now) => Capabilities::default(),
             };
-            (capabilities, pool.first().ipv6().await)
+            (capabilities, pool.first().ipv6().await, here)
         }
-        Err(_) => (Capabilities::default(), false),
+        Err(_) => (Capabilities::default(), false, true),
     };
     info.banner.clone_from(&capabilities.banner);
     info.capabilities = capabilities.told();
     tell(&events, Event::Planned { target: info, cases: plan.cases.clone(), slow: plan.slow });
     let stage = Stage {
+        confined: target.guests().map(|_| Confined { disk: facilities.disk, here }),
         target,
         facilities,
         capabilities,
@@ -191,32 +195,35 @@ pub async fn collect(target: Arc<dyn Target>, plan: Plan, options: Options) -> (
     (reports, summary)
 }
 
+/// Starts the servers; `None` on ctrl-c.
+async fn begin(
+    target: &Arc<dyn Target>,
+    accounts: &[Account],
+    (servers, at_once): (usize, usize),
+    interrupt: &mut watch::Receiver<bool>,
+    summary: &mut Summary,
+) -> Option<Result<Pool, StartError>> {
+    let mut starting = Box::pin(Pool::start(target, accounts, servers, at_once));
+    tokio::select! {
+        started = &mut starting => return Some(started),
+        () = heard(interrupt) => {}
+    }
+    if let Ok(Ok(pool)) = tokio::time::timeout(STARTING, starting).await {
+        // Started by halves it would leave something behind.
+        summary.left = pool.stop(false).await;
+    }
+    None
+}
+
+/// Waits for ctrl-c.
+async fn heard(interrupt: &mut watch::Receiver<bool>) {
+    // The sender lives as long as the run.
+    drop(interrupt.wait_for(|now| *now).await);
+}
+
 /// Nobody listening any more is no reason to stop.
 fn tell(events: &UnboundedSender<Event>, event: Event) {
     let _ = events.send(event);
-}
-
-/// The accounts of all cases.
-struct Cast {
-    cases: Vec<Vec<Vec<Account>>>,
-    prober: Account,
-}
-
-impl Cast {
-    fn new(cases: &[Arc<Case>], seed: u64) -> Self {
-        let mut passwords = fastrand::Rng::with_seed(seed);
-        let prober = stand::prober(&mut passwords);
-        let cases = cases.iter().enumerate().map(|(index, case)| stand::accounts(case, index, &mut passwords)).collect();
-        Self { cases, prober }
-    }
-
-    /// Those that the shared server must know.
-    fn shared(&self, facilities: &Facilities) -> Vec<Account> {
-        if !facilities.roots {
-            return vec![self.prober.clone()];
-        }
-        self.cases.iter().flatten().flatten().filter(|account| !account.anonymous).chain([&self.prober]).cloned().collect()
-    }
 }
 
 /// What all cases of a run share.
@@ -224,6 +231,8 @@ struct Stage {
     target: Arc<dyn Target>,
     facilities: Facilities,
     capabilities: Capabilities,
+    /// Where cases must stay within a directory that is not the server's root.
+    confined: Option<Confined>,
     ipv6: bool,
     pool: Arc<Pool>,
     options: Options,
@@ -232,6 +241,9 @@ struct Stage {
     /// Turns true when the run ends early: cases under way end at once, and their servers are still stopped.
     cut: watch::Sender<bool>,
 }
+
+/// How long a server that is being started may take to come up once nobody wants it any more.
+const STARTING: Duration = Duration::from_secs(2);
 
 /// How long cases that were cut short may take to clean up.
 const CLEANING: Duration = Duration::from_secs(10);
@@ -316,7 +328,7 @@ impl Stage {
     }
 
     /// A case whose code panics is one of the harness's own errors, and no case that was not played.
-    async fn whatever_happens(&self, index: usize, case: Arc<Case>, accounts: Vec<Vec<Account>>, permit: OwnedSemaphorePermit) -> Done {
+    async fn whatever_happens(&self, index: usize, case: Arc<Case>, accounts: Casting, permit: OwnedSemaphorePermit) -> Done {
         let played = AssertUnwindSafe(self.case(index, Arc::clone(&case), accounts, permit)).catch_unwind().await;
         played.unwrap_or_else(|_| {
             let report = CaseReport::unplayed(index, case, Verdict::Error, "the harness panicked; standard error says where".into());
@@ -324,7 +336,7 @@ impl Stage {
         })
     }
 
-    async fn case(&self, index: usize, case: Arc<Case>, accounts: Vec<Vec<Account>>, permit: OwnedSemaphorePermit) -> Done {
+    async fn case(&self, index: usize, case: Arc<Case>, accounts: Casting, permit: OwnedSemaphorePermit) -> Done {
         tell(&self.events, Event::Started { index });
         let done = self.play(index, case, accounts).await;
         drop(permit);
@@ -332,19 +344,26 @@ impl Stage {
         done
     }
 
-    async fn play(&self, index: usize, case: Arc<Case>, accounts: Vec<Vec<Account>>) -> Done {
-        let settings = stand::settings(&case, &self.facilities);
-        let lack = self.capabilities.lacks(&case.needs, &self.facilities, self.ipv6);
-        let settings = match (lack, settings) {
-            (None, Ok(settings)) => settings,
-            (Some(reason), _) | (None, Err(reason)) => {
-                return Done { report: CaseReport::unplayed(index, case, Verdict::Unsupported, reason), left: Vec::new() };
-            }
-        };
-        if !self.facilities.roots && case.roles.iter().any(|role| role.own_root) {
-            let reason = "this server has one root for all accounts".to_owned();
-            return Done { report: CaseReport::unplayed(index, case, Verdict::Unsupported, reason), left: Vec::new() };
+    /// What a case is played with, or why it cannot be.
+    fn prepare(&self, case: &Case, accounts: Casting) -> Result<(Settings, Vec<Vec<Account>>), String> {
+        if let Some(lack) = self.capabilities.lacks(&case.needs, &self.facilities, self.ipv6) {
+            return Err(lack);
         }
+        let settings = stand::settings(case, &self.facilities)?;
+        if !self.facilities.roots && case.roles.iter().any(|role| role.own_root) {
+            return Err("this server has one root for all accounts".to_owned());
+        }
+        if let Some(reason) = self.confined.as_ref().and_then(|confined| confined.refuses(case)) {
+            return Err(reason);
+        }
+        Ok((settings, accounts?))
+    }
+
+    async fn play(&self, index: usize, case: Arc<Case>, accounts: Casting) -> Done {
+        let (settings, accounts) = match self.prepare(&case, accounts) {
+            Ok(prepared) => prepared,
+            Err(reason) => return Done { report: CaseReport::unplayed(index, case, Verdict::Unsupported, reason), left: Vec::new() },
+        };
         if !stand::needs_own(&case, &self.facilities) {
             let seat = self.pool.seat().await;
             let stands: Vec<&Stand> = accounts.iter().map(|_| seat.stand()).collect();
@@ -395,12 +414,15 @@ impl Stage {
             live,
         };
         let mut cut = self.cut.subscribe();
-        let Played { outcome, transcript, duration } = tokio::select! {
+        let Played { outcome, transcript, duration, unlaid } = tokio::select! {
             played = play::play(&case, &grounds, &options) => played,
             _ = cut.wait_for(|now| *now) => {
                 return Some(CaseReport::unplayed(index, case, Verdict::Inconclusive, "cut short".into()));
             }
         };
+        if let Some(reason) = unlaid {
+            return Some(CaseReport::unplayed(index, case, Verdict::Inconclusive, reason));
+        }
         if outcome.verdict == Verdict::Error || outcome.verdict.fails(true) && trace::lost(&transcript) {
             for (stand, ground) in stands.iter().zip(&grounds) {
                 if stand.is_shared() && !stand.outlived(ground).await {

@@ -210,7 +210,14 @@ mod tests {
     use super::*;
 
     fn account(name: &str, anonymous: bool) -> Account {
-        Account { name: name.to_owned(), password: Secret::new("sesame"), letters: Letters::ALL, anonymous, root: "r".to_owned() }
+        Account {
+            name: name.to_owned(),
+            password: Secret::new("sesame"),
+            letters: Letters::ALL,
+            anonymous,
+            root: "r".to_owned(),
+            directory: Vec::new(),
+        }
     }
 
     /// Greets and closes.

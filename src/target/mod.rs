@@ -13,6 +13,7 @@ mod log;
 pub mod password;
 pub mod profile;
 pub mod reference;
+pub mod running;
 pub mod service;
 #[cfg(test)]
 mod trial;
@@ -43,6 +44,25 @@ pub struct Account {
     pub anonymous: bool,
     /// The name of its root directory on the [`Disk`]: one path component.
     pub root: String,
+    /// Where its login leads somewhere else: its root, as CWD finds it from there. Empty where the login leads to the root.
+    pub directory: Vec<u8>,
+}
+
+/// An account of a server that cannot be given others.
+#[derive(Debug, Clone)]
+pub struct Guest {
+    /// The login name.
+    pub name: String,
+    /// The password.
+    pub password: Secret,
+    /// What it may do.
+    pub letters: Letters,
+    /// Logs in without a password of its own.
+    pub anonymous: bool,
+    /// Begins the names of the roots that it can see. Who has the same sees the same files.
+    pub prefix: String,
+    /// The directory that holds its roots, as CWD finds it from where the login leads.
+    pub directory: Vec<u8>,
 }
 
 impl Account {
@@ -111,6 +131,11 @@ pub trait Target: fmt::Debug + Send + Sync {
 
     /// What it can be given.
     fn facilities(&self) -> Facilities;
+
+    /// The accounts that it has, where it cannot be given others.
+    fn guests(&self) -> Option<&[Guest]> {
+        None
+    }
 
     /// Starts one, on an ephemeral port of 127.0.0.1 (and ::1 where it can), with these accounts.
     ///
@@ -238,6 +263,12 @@ pub enum LaidNode {
     /// A symbolic link with this target.
     Link(Vec<u8>),
 }
+
+/// What a server did instead of what the harness needed for itself, in words. It stands in the [`io::Error`] of a [`Disk`] that works
+/// through the server.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Refusal(pub String);
 
 /// The server's files, behind its back. Calls block; they never follow a link out of the root.
 pub trait Disk: Send + Sync {

@@ -9,6 +9,7 @@ mod panic;
 mod planted;
 mod profile;
 mod program;
+mod running;
 mod same;
 
 use std::io::Write as _;

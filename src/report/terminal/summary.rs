@@ -6,8 +6,8 @@ use super::super::meaning::{cases, meaning};
 use super::super::plain::{advice, name, remark, remarks as remarks_of};
 use super::super::tally::{OfLevel, Tally};
 use super::super::transcript::{seconds, wrap};
-use super::paint::Paint;
 use crate::judge::verdict::Verdict;
+use crate::report::paint::Paint;
 use crate::requirement::Level;
 use crate::run::event::{Summary, TargetInfo};
 
@@ -43,8 +43,8 @@ pub(super) fn closing(closing: &Closing<'_>) -> Vec<String> {
     if !closing.quiet {
         lines.extend(levels(tally, *paint));
         lines.extend(unsupported(tally, closing.width));
-        lines.extend(remarks(closing));
     }
+    lines.extend(remarks(closing));
     lines.extend(baseline(closing));
     lines.extend(verdicts(tally, *paint, closing.width));
     let waited = if closing.silence.is_zero() {
@@ -127,9 +127,9 @@ fn baseline(closing: &Closing<'_>) -> Vec<String> {
 }
 
 fn remarks(closing: &Closing<'_>) -> Vec<String> {
-    let Closing { summary, slow, width, .. } = closing;
+    let Closing { summary, slow, quiet, width, .. } = closing;
     let mut lines = Vec::new();
-    if *slow != 0 {
+    if *slow != 0 && !quiet {
         lines.push(format!("not run: {} of class slow (--slow runs them)", cases(*slow)));
     }
     if summary.not_played != 0 {

@@ -101,7 +101,14 @@ mod tests {
     use super::*;
 
     fn account(name: &str, anonymous: bool) -> Account {
-        Account { name: name.to_owned(), password: Secret::new("open sesame"), letters: Letters::ALL, anonymous, root: "r".to_owned() }
+        Account {
+            name: name.to_owned(),
+            password: Secret::new("open sesame"),
+            letters: Letters::ALL,
+            anonymous,
+            root: "r".to_owned(),
+            directory: Vec::new(),
+        }
     }
 
     async fn check(name: &str, password: &str, expect: bool) {

@@ -135,6 +135,7 @@ impl Profile {
             letters: Letters::ALL,
             anonymous: true,
             root: "root".to_owned(),
+            directory: Vec::new(),
         };
         let named = Account { name: "alice".to_owned(), anonymous: false, ..account.clone() };
         let all =

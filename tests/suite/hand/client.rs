@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use ftpspec::ftp::content::Content;
 
 use super::proxy::{At, Proxy};
-use super::{SERVERS, Serve, assert_same, told, tool, url, wait_for_bytes, words, write};
+use super::{SERVERS, Serve, assert_same, libraries, told, tool, url, wait_for_bytes, words, write};
 
 /// The file that goes up and down.
 const LEN: u64 = 5 << 20;
@@ -32,6 +32,9 @@ enum Job<'a> {
 type Client = fn(&Path, SocketAddr, Job<'_>, bool) -> Option<Command>;
 
 fn spawn(mut command: Command, home: &Path) -> Child {
+    if let Some(libraries) = libraries(Path::new(command.get_program())) {
+        command.env("LD_LIBRARY_PATH", libraries);
+    }
     command.env("HOME", home).current_dir(home).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().unwrap()
 }

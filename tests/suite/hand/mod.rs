@@ -189,13 +189,24 @@ fn wait_for_bytes(path: &Path, bytes: u64) {
     }
 }
 
-/// A program that a test needs. Without it the test says so; in CI it fails.
+/// A program that a test needs: an installed one, else the one that `.ci/servers` unpacked, with its libraries. Without it the test
+/// says so; in CI it fails.
 fn tool(name: &str) -> Option<PathBuf> {
-    let clients = crate::servers().join("clients/usr/bin").join(name);
-    let on_path = || std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file());
-    if let Some(path) = Some(clients).filter(|path| path.exists()).or_else(on_path) {
-        return Some(path);
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&paths).chain([unpacked().join("bin")]);
+    let found = folders.map(|folder| folder.join(name)).find(|path| path.is_file());
+    if found.is_none() {
+        crate::not_tested(&format!("{name} is not there: .ci/servers fetches it"));
     }
-    crate::not_tested(&format!("{name} is not there: .ci/servers fetches it"));
-    None
+    found
+}
+
+fn unpacked() -> PathBuf {
+    crate::servers().join("clients/usr")
+}
+
+/// Where a program that was unpacked finds its libraries; none for one that is installed.
+fn libraries(program: &Path) -> Option<std::ffi::OsString> {
+    let folders = ["x86_64", "aarch64"].map(|machine| unpacked().join(format!("lib/{machine}-linux-gnu")));
+    program.starts_with(unpacked()).then(|| std::env::join_paths(folders).unwrap())
 }
