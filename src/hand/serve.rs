@@ -55,6 +55,7 @@ impl Offer {
                 letters: guest_letters(),
                 anonymous: true,
                 root: String::new(),
+                directory: Vec::new(),
             },
             root: root.clone(),
         });
@@ -65,6 +66,7 @@ impl Offer {
                 letters: user.letters,
                 anonymous: false,
                 root: String::new(),
+                directory: Vec::new(),
             },
             root: user.root.as_deref().map_or_else(|| PathBuf::from("."), PathBuf::from),
         };

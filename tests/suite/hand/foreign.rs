@@ -21,6 +21,7 @@ async fn up_and_down(server: &str, key: &str, value: String) {
         letters: Letters::ALL,
         anonymous: false,
         root: "hand".to_owned(),
+        directory: Vec::new(),
     };
     let instance = target.start(&Settings::default(), std::slice::from_ref(&account)).await.unwrap();
     instance.disk().lay("hand", &[]).unwrap();
