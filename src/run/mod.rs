@@ -11,6 +11,7 @@ pub mod event;
 pub mod matrix;
 pub mod plan;
 mod pool;
+pub mod probe;
 pub mod select;
 mod stand;
 pub mod suite;
