@@ -97,7 +97,12 @@ impl Job for Put<'_> {
                     return Ok(Attempt::Again);
                 }
             }
-            Some(_) | None => self.send(&mut session, 0, watch).await?,
+            there => {
+                if self.sent && there.is_none() {
+                    watch(Event::StartingOver { why: "the server does not tell how much it has".to_owned() });
+                }
+                self.send(&mut session, 0, watch).await?;
+            }
         }
         let there = session.size(self.path).await?;
         match there {
