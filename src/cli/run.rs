@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 use super::exit::{Exit, Watch, exit_code};
 use super::which::Which;
 use super::{Output, Wrong, split_paths, width};
+use crate::report::html::HtmlReport;
 use crate::report::json::JsonReport;
 use crate::report::junit::JunitReport;
 use crate::report::markdown::MarkdownReport;
@@ -82,8 +83,8 @@ pub(super) struct Arguments {
     #[arg(long)]
     pub(super) shuffle: bool,
 
-    /// Write a report to a file, `-` for standard output; may be given several times. Formats: json, junit,
-    /// md (Markdown), tap.
+    /// Write a report to a file, `-` for standard output; may be given several times. Formats: html (one page),
+    /// json, junit, md (Markdown), tap.
     #[arg(long, value_name = "FORMAT=FILE")]
     pub(super) report: Vec<ReportArgument>,
 
@@ -119,6 +120,7 @@ pub(super) struct ReportArgument {
 /// A format that a report can be written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
+    Html,
     Json,
     Junit,
     Markdown,
@@ -126,7 +128,8 @@ enum Format {
 }
 
 impl Format {
-    const ALL: [(&'static str, Self); 4] = [("json", Self::Json), ("junit", Self::Junit), ("md", Self::Markdown), ("tap", Self::Tap)];
+    const ALL: [(&'static str, Self); 5] =
+        [("html", Self::Html), ("json", Self::Json), ("junit", Self::Junit), ("md", Self::Markdown), ("tap", Self::Tap)];
 }
 
 impl FromStr for ReportArgument {
@@ -294,6 +297,7 @@ impl Arguments {
                 Sink::file(file).map_err(|error| Wrong::Usage(format!("cannot write the report {}: {error}", file.display())))?
             };
             reports.push(match format {
+                Format::Html => Box::new(HtmlReport::new(sink)),
                 Format::Json => Box::new(JsonReport::new(sink)),
                 Format::Junit => Box::new(JunitReport::new(sink, self.strict)),
                 Format::Markdown => Box::new(MarkdownReport::new(sink, self.strict)),
@@ -348,7 +352,7 @@ mod tests {
         check("99999999999999999999s", Err(()));
         assert_eq!(level("must"), Ok(Level::Must));
         assert_eq!(level("SHOUD").unwrap_err(), "did you mean SHOULD? levels: MUST, SECURITY, DEFACTO, SHOULD, MAY");
-        assert_eq!("jsn=f".parse::<ReportArgument>().unwrap_err(), "there is no format `jsn`; formats: json, junit, md, tap");
+        assert_eq!("jsn=f".parse::<ReportArgument>().unwrap_err(), "there is no format `jsn`; formats: html, json, junit, md, tap");
         assert!("json=".parse::<ReportArgument>().is_err() && "json".parse::<ReportArgument>().is_err());
         assert_eq!("json=a=b".parse::<ReportArgument>().unwrap().file, PathBuf::from("a=b"));
     }

@@ -3,14 +3,17 @@
 
 mod architecture;
 mod baseline;
+mod browser;
 mod degenerate;
 mod hand;
+mod html;
 mod panic;
 mod planted;
 mod profile;
 mod program;
 mod running;
 mod same;
+mod trouble;
 
 use std::io::Write as _;
 use std::path::Path;
