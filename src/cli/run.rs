@@ -214,7 +214,7 @@ where
 }
 
 /// Waits for ctrl-c, or for the signal by which a CI ends a job.
-async fn asked_to_end() -> io::Result<()> {
+pub(super) async fn asked_to_end() -> io::Result<()> {
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::select! {
         ended = tokio::signal::ctrl_c() => ended,
@@ -317,7 +317,7 @@ pub(super) fn level(text: &str) -> Result<Level, String> {
 }
 
 /// Reads `500ms`, `90s`, `10m`, `1h`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || "expected a number and a unit, ms, s, m or h: `90s`, `10m`".to_owned();
     let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
     let (number, unit) = text.split_at(split);
