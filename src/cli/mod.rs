@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::hand::HandError;
 use crate::run::baseline::BaselineError;
 use crate::run::select::SelectError;
 use crate::run::suite::{Problem, SuiteError};
@@ -22,15 +23,19 @@ mod check;
 mod config;
 mod explain;
 mod fmt;
+mod get;
 mod list;
 mod matrix;
 mod merge;
 mod new;
 mod probe;
 mod profile;
+mod put;
 mod report;
 mod requirements;
 mod run;
+mod serve;
+mod transfer;
 mod which;
 
 /// Conformance suite and end-to-end test harness for FTP servers.
@@ -71,6 +76,12 @@ enum Verb {
     Explain(explain::Arguments),
     /// List the requirements, and which scenarios prove them.
     Requirements(requirements::Arguments),
+    /// Download a file, going on where an attempt before broke off.
+    Get(get::Arguments),
+    /// Upload a file, going on where an attempt before broke off.
+    Put(put::Arguments),
+    /// Serve directories by FTP, and tell what happens.
+    Serve(serve::Arguments),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -101,6 +112,9 @@ enum Wrong {
     /// An `ftpspec.toml` that cannot be understood.
     #[error("{} cannot be read", .0.source.name)]
     Config(Problem),
+    /// A transfer that did not come to its end.
+    #[error(transparent)]
+    Hand(#[from] HandError),
     /// The output cannot be written.
     #[error("cannot write: {0}")]
     Output(#[from] io::Error),
@@ -173,6 +187,9 @@ fn perform(verb: Verb, output: &mut Output) -> Exit {
         Verb::List(arguments) => list::list(&arguments, output),
         Verb::Explain(arguments) => explain::explain(&arguments, output),
         Verb::Requirements(arguments) => requirements::requirements(&arguments, output),
+        Verb::Get(arguments) => get::get(&arguments, output),
+        Verb::Put(arguments) => put::put(&arguments, output),
+        Verb::Serve(arguments) => serve::serve(&arguments, output),
     };
     result.unwrap_or_else(|wrong| tell(&wrong, output))
 }
@@ -182,6 +199,7 @@ fn tell(wrong: &Wrong, output: &mut Output) -> Exit {
     let exit = match wrong {
         Wrong::Suite(SuiteError::Unreadable(_)) => Exit::Parse,
         Wrong::Usage(_) | Wrong::Server(_) | Wrong::Select(_) | Wrong::Suite(_) | Wrong::Baseline(_) | Wrong::Config(_) => Exit::Usage,
+        Wrong::Hand(error) => transfer::exit(error),
         // Who reads only the beginning (`ftpspec list | head`) has got what was asked for.
         Wrong::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return Exit::Expected,
         Wrong::Output(_) => Exit::Harness,
@@ -190,7 +208,13 @@ fn tell(wrong: &Wrong, output: &mut Output) -> Exit {
         Wrong::Suite(SuiteError::Unreadable(problems)) => output.problems(problems),
         Wrong::Server(StartError::Profile { text, diagnostic }) => writeln!(output.err, "{}", diagnostic.render(text, output.color_err)),
         Wrong::Baseline(BaselineError::Unreadable(problem)) | Wrong::Config(problem) => output.problems(std::slice::from_ref(problem)),
-        Wrong::Suite(_) | Wrong::Baseline(_) | Wrong::Usage(_) | Wrong::Server(_) | Wrong::Select(_) | Wrong::Output(_) => {
+        Wrong::Suite(_)
+        | Wrong::Baseline(_)
+        | Wrong::Usage(_)
+        | Wrong::Server(_)
+        | Wrong::Select(_)
+        | Wrong::Hand(_)
+        | Wrong::Output(_) => {
             let style = anstyle::AnsiColor::Red.on_default().bold();
             if output.color_err { writeln!(output.err, "{style}error{style:#}: {wrong}") } else { writeln!(output.err, "error: {wrong}") }
         }

@@ -170,7 +170,7 @@ mod tests {
     }
 
     fn written(events: &[Event], strict: bool) -> String {
-        let places = Places { current: "/home/runner/work/x/x/sub".into(), repository: Some("/home/runner/work/x/x".into()) };
+        let places = Places { current: "/w/x/sub".into(), repository: Some("/w/x".into()) };
         sample::written(events, |sink| Box::new(GithubReport::new(Box::new(Through(sink, Vec::new())), strict, places)))
     }
 
