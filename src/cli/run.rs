@@ -176,6 +176,18 @@ pub(super) fn play(
     again: String,
     mut tell: impl FnMut(&Event),
 ) -> Result<(), Wrong> {
+    conduct(|interrupted, events| run::run(target, plan, options, again, interrupted, events), |event| tell(&event))
+}
+
+/// Gives something to play that tells events a runtime, and a channel that turns true on ctrl-c.
+pub(super) fn conduct<E: Send + 'static, F>(
+    play: impl FnOnce(watch::Receiver<bool>, mpsc::UnboundedSender<E>) -> F,
+    mut tell: impl FnMut(E),
+) -> Result<(), Wrong>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
     let runtime = tokio::runtime::Runtime::new()?;
     let played = runtime.block_on(async {
         let (interrupt, interrupted) = watch::channel(false);
@@ -187,9 +199,9 @@ pub(super) fn play(
             std::future::pending::<()>().await;
         });
         let (events, mut heard) = mpsc::unbounded_channel();
-        let playing = tokio::spawn(run::run(target, plan, options, again, interrupted, events));
+        let playing = tokio::spawn(play(interrupted, events));
         while let Some(event) = heard.recv().await {
-            tell(&event);
+            tell(event);
         }
         playing.await
     });

@@ -691,7 +691,7 @@ pub(super) const NOTICED: &[(Bug, &[&str])] = &[
     (Bug::PipelineDropped, &["control/empty-line", "control/pipelined"]),
     (Bug::VerbCase, &["control/feat", "control/login-case", "control/verbs", "facts/opts-mlst"]),
     (Bug::LineTailRuns, &["control/long-line"]),
-    (Bug::ControlBytesInNames, &["directory/control-bytes"]),
+    (Bug::ControlBytesInNames, &["directory/control-bytes#cr"]),
     (
         Bug::DeleThen550,
         &[

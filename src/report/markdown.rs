@@ -33,7 +33,7 @@ pub struct MarkdownReport {
 }
 
 /// A text in a line of Markdown, without anything that Markdown or HTML would read.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in plain::printable(text).chars() {
         match c {

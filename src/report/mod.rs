@@ -14,12 +14,14 @@ pub mod hexdump;
 pub mod json;
 pub mod junit;
 pub mod markdown;
+pub mod matrix;
 pub mod record;
 pub mod tap;
 pub mod terminal;
 pub mod transcript;
 
 mod meaning;
+mod paint;
 mod plain;
 mod planned;
 mod standing;

@@ -134,6 +134,37 @@ impl Record {
     }
 }
 
+/// Runs of the same cases on many targets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MatrixRecord {
+    /// [`MATRIX`].
+    pub schema: String,
+    /// One for each target, in the order in which they were named.
+    pub runs: Vec<Record>,
+}
+
+/// The form of a [`MatrixRecord`].
+pub const MATRIX: &str = "ftpspec.matrix/1";
+
+impl MatrixRecord {
+    /// These runs.
+    #[must_use]
+    pub fn new(runs: Vec<Record>) -> Self {
+        Self { schema: MATRIX.to_owned(), runs }
+    }
+
+    /// As JSON, with a last newline.
+    ///
+    /// # Errors
+    /// None that is known: the form can be written.
+    pub fn to_json(&self) -> serde_json::Result<String> {
+        let mut text = serde_json::to_string_pretty(self)?;
+        text.push('\n');
+        Ok(text)
+    }
+}
+
 /// What was played.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use super::Report;
+use super::paint::Paint;
 use super::standing::Standing;
 use super::tally::Tally;
 use super::transcript::{self, Lanes, seconds};
@@ -16,11 +17,9 @@ use crate::ftp::transcript as ftp;
 use crate::judge::verdict::Verdict;
 use crate::run::event::{CaseReport, Event, TargetInfo};
 use crate::scenario::model::Case;
-use paint::Paint;
 use progress::Progress;
 
 mod block;
-mod paint;
 mod progress;
 mod summary;
 

@@ -41,6 +41,8 @@ enum Need<'n> {
     Tls,
     Fact(&'n str),
     Behaviour,
+    /// It is there unless the profile says otherwise.
+    Given,
     Verb(&'n str),
 }
 
@@ -53,6 +55,7 @@ fn need(text: &str) -> Need<'_> {
     }
     match text {
         "disk" => Need::Disk,
+        "quick refusals" | "resuming gigabytes" => Need::Given,
         "accounts" => Need::Accounts,
         "env:ipv6" => Need::Ipv6,
         "REST STREAM" => Need::RestStream,
@@ -75,6 +78,15 @@ const PROBES: [&str; 3] = ["NOOP", "SYST", "PWD"];
 
 /// A path that is nowhere, nor is its directory.
 const NOWHERE: &str = "no-such-directory/nothing";
+
+/// The line that asks for a need of the kind that is named after a verb.
+fn question(verb: &str) -> &str {
+    match verb {
+        "STAT path" => "STAT no-such-directory/nothing",
+        "STAT without l" => "STAT",
+        verb => verb,
+    }
+}
 
 /// A line with this verb that is well formed and does nothing: a server by yacc answers a wrong argument as if it did not know
 /// the verb.
@@ -118,7 +130,7 @@ impl Capabilities {
                     let first = verb.split(' ').next().unwrap_or(verb).to_ascii_uppercase();
                     if !found.claims(verb) && !UNPROBED.contains(&first.as_str()) {
                         let transfers = OF_TRANSFERS.contains(&first.as_str());
-                        let mut answer = if transfers { (false, String::new()) } else { asker.knows(verb).await };
+                        let mut answer = if transfers { (false, String::new()) } else { asker.knows(question(verb)).await };
                         if !answer.0 {
                             answer = asker.knows(&harmless(verb)).await;
                         }
@@ -130,7 +142,7 @@ impl Capabilities {
                     let lines = reply.iter().flat_map(Reply::lines).filter_map(|line| Entry::parse(line.trim_ascii_start()));
                     found.facts = lines.flat_map(|entry| entry.facts).map(|(name, _)| name.to_ascii_lowercase()).collect();
                 }
-                Need::Letter(_) | Need::Disk | Need::Accounts | Need::Ipv6 | Need::Tls | Need::Fact(_) | Need::Behaviour => {}
+                Need::Letter(_) | Need::Disk | Need::Accounts | Need::Ipv6 | Need::Tls | Need::Fact(_) | Need::Behaviour | Need::Given => {}
             }
         }
         found.banner = asker.banner.take();
@@ -187,11 +199,15 @@ impl Capabilities {
     /// Why a case cannot be played, if it cannot.
     pub(super) fn lacks(&self, needs: &[String], facilities: &Facilities, ipv6: bool) -> Option<String> {
         needs.iter().find_map(|text| {
+            if let Some(reason) = facilities.lacks.get(text) {
+                return Some(reason.clone());
+            }
             let met = match need(text) {
                 Need::Letter(letter) => facilities.letters.iter().any(|known| known.char() == letter),
                 Need::Disk => facilities.disk,
                 Need::Accounts => facilities.accounts,
                 Need::Ipv6 => ipv6,
+                Need::Given => true,
                 Need::RestStream => self.claims(text) || self.restarts,
                 Need::Tls => return Some(format!("needs {text}: this version of ftpspec does not speak TLS")),
                 Need::Behaviour => return Some(format!("needs {text}, which this version of ftpspec cannot find out")),
@@ -206,7 +222,7 @@ impl Capabilities {
                 Need::RestStream => "FEAT does not name REST STREAM, and REST 0 is not answered with 350".to_owned(),
                 Need::Verb(verb) => format!("the server does not know {verb}: FEAT does not name it, and it is answered with 500 or 502"),
                 Need::Fact(fact) => format!("neither FEAT nor MLST tells the fact {fact}"),
-                Need::Tls | Need::Behaviour => String::new(),
+                Need::Tls | Need::Behaviour | Need::Given => String::new(),
             };
             (!met).then_some(reason)
         })

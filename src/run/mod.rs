@@ -8,6 +8,7 @@ pub mod capability;
 mod cast;
 mod confine;
 pub mod event;
+pub mod matrix;
 pub mod plan;
 mod pool;
 pub mod select;

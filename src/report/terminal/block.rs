@@ -5,10 +5,10 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use super::super::hexdump;
 use super::super::plain::{again, line_of, printable};
 use super::super::transcript::{Lanes, Row, rows, seconds, wrap};
-use super::paint::Paint;
 use super::took;
 use crate::ftp::transcript::{DiskState, Observed, What};
 use crate::judge::verdict::{Facet, Finding, Verdict};
+use crate::report::paint::Paint;
 use crate::requirement::Catalogue;
 use crate::run::event::CaseReport;
 

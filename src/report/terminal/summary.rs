@@ -6,8 +6,8 @@ use super::super::meaning::{cases, meaning};
 use super::super::plain::{advice, name, remark, remarks as remarks_of};
 use super::super::tally::{OfLevel, Tally};
 use super::super::transcript::{seconds, wrap};
-use super::paint::Paint;
 use crate::judge::verdict::Verdict;
+use crate::report::paint::Paint;
 use crate::requirement::Level;
 use crate::run::event::{Summary, TargetInfo};
 
