@@ -1099,6 +1099,7 @@ pub(super) const NOTICED: &[(Bug, &[&str])] = &[
     (Bug::FeatLies, &["control/feat-truthful#xcrc"]),
     (Bug::FeatForgets, &["control/feat-lines#size"]),
     (Bug::FeatPadding, &["control/feat"]),
+    (Bug::NoopUnknown, &["control/minimum#noop"]),
     (Bug::Unknown200, &["control/unknown"]),
     (Bug::Type200, &["ascii/bad-parameters#type-q"]),
     (Bug::Mode200, &["transfer/mode"]),

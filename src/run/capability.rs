@@ -27,6 +27,8 @@ pub struct Capabilities {
     restarts: bool,
     /// The names of the facts that MLST of the root brings, in lower case.
     facts: BTreeSet<String>,
+    /// Which of [`PROBES`] asks whether a session is in step; the first where none was asked.
+    probe: usize,
 }
 
 /// What a need asks for.
@@ -53,7 +55,7 @@ fn need(text: &str) -> Need<'_> {
     }
     match text {
         "disk" => Need::Disk,
-        "quick refusals" => Need::Given,
+        "quick refusals" | "resuming gigabytes" => Need::Given,
         "accounts" => Need::Accounts,
         "env:ipv6" => Need::Ipv6,
         "REST STREAM" => Need::RestStream,
@@ -64,11 +66,15 @@ fn need(text: &str) -> Need<'_> {
 }
 
 /// Verbs that must not be sent without what belongs to them: they would change something or wait for a data connection.
-const UNPROBED: [&str; 8] = ["STOU", "LIST", "RETR", "STOR", "QUIT", "REIN", "USER", "PASS"];
+const UNPROBED: [&str; 6] = ["LIST", "RETR", "STOR", "QUIT", "USER", "PASS"];
 
 /// Verbs of transfers that not every server knows. They are asked about what is not there, without a data connection, and in a
 /// session that is then left: whatever comes of that.
 const OF_TRANSFERS: [&str; 3] = ["NLST", "MLSD", "APPE"];
+
+/// What asks whether a session is in step: the first of them that the server knows. RFC 1123 section 4.1.2.13 demands them all,
+/// but a server without NOOP shall be accused of that once, and not wherever a session is looked at.
+const PROBES: [&str; 3] = ["NOOP", "SYST", "PWD"];
 
 /// A path that is nowhere, nor is its directory.
 const NOWHERE: &str = "no-such-directory/nothing";
@@ -116,6 +122,7 @@ impl Capabilities {
                 found.features.clear();
             }
         }
+        found.probe = asker.probe().await;
         for text in needs {
             match need(text) {
                 Need::RestStream => found.restarts = asker.ask("REST 0").await.is_some_and(|reply| reply.code == Some(350)),
@@ -144,6 +151,11 @@ impl Capabilities {
         // What cannot be removed now goes with the server's directory at its stop.
         let _ = tokio::task::spawn_blocking(move || disk.remove(&root)).await;
         found
+    }
+
+    /// The command that asks whether a session is in step.
+    pub(super) fn probe(&self) -> &'static str {
+        PROBES[self.probe]
     }
 
     /// Whether FEAT names it, RFC 2389 section 3.2.
@@ -256,6 +268,18 @@ impl Asker<'_> {
             }
         }
         None
+    }
+
+    /// The first of [`PROBES`] that is answered 2xx, where those before it are unknown; else the first of all.
+    async fn probe(&mut self) -> usize {
+        for (place, verb) in PROBES.iter().enumerate() {
+            match self.ask(verb).await {
+                Some(reply) if reply.class() == Some(2) => return place,
+                Some(reply) if matches!(reply.code, Some(500 | 502)) => {}
+                Some(_) | None => break,
+            }
+        }
+        0
     }
 
     /// Whether a line is not answered as one that nobody knows. No reply at all is nothing that the case should be spared. The

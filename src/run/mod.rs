@@ -409,6 +409,7 @@ impl Stage {
             way: self.options.way,
             eol: self.facilities.eol,
             reply: self.options.reply + self.facilities.login_delay,
+            probe: self.capabilities.probe(),
             case: if case.slow { self.options.slow_case } else { self.options.case },
             keep: self.options.keep,
             live,
