@@ -29,21 +29,26 @@ async fn play_suite(server: &str, settings: &[(&str, &str)], options: Options) -
     run::collect(Arc::from(target), plan(), options).await
 }
 
-/// The interpreter that has pyftpdlib, as `.ci/servers` fetches it into the folder `FTPSPEC_SERVERS` (or `target/ci/servers`). Without it
-/// a test says so; in CI it fails.
-fn python() -> Option<String> {
+/// Where something is that `.ci/servers` fetches into the folder `FTPSPEC_SERVERS` (or `target/ci/servers`). Without it a test says so; in
+/// CI it fails.
+fn fetched(server: &str, path: &str) -> Option<String> {
     let folder = std::env::var_os("FTPSPEC_SERVERS")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/ci/servers"), |folder| std::path::absolute(folder).unwrap());
-    let python = folder.join("python/bin/python");
-    if python.exists() {
-        return Some(python.display().to_string());
+    let place = folder.join(path);
+    if place.exists() {
+        return Some(place.display().to_string());
     }
-    let told = format!("pyftpdlib: {} is not there: .ci/servers fetches it; FTPSPEC_SERVERS names the folder", python.display());
+    let told = format!("{server}: {} is not there: .ci/servers fetches it; FTPSPEC_SERVERS names the folder", place.display());
     assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{told}");
     // Past the test's own output, which nobody sees of a test that passes.
     let mut stderr = std::io::stderr();
     writeln!(stderr, "\nNOT TESTED: {told}\n").unwrap();
     None
+}
+
+/// The interpreter that has pyftpdlib.
+fn python() -> Option<String> {
+    fetched("pyftpdlib", "python/bin/python")
 }
 
 /// All cases of the built-in suite, the slow ones too.
