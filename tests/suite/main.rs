@@ -7,6 +7,7 @@ mod browser;
 mod degenerate;
 mod hand;
 mod html;
+mod lacks;
 mod panic;
 mod planted;
 mod profile;
