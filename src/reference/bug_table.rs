@@ -691,7 +691,7 @@ pub(super) const NOTICED: &[(Bug, &[&str])] = &[
     (Bug::PipelineDropped, &["control/empty-line", "control/pipelined"]),
     (Bug::VerbCase, &["control/feat", "control/login-case", "control/verbs", "facts/opts-mlst"]),
     (Bug::LineTailRuns, &["control/long-line"]),
-    (Bug::ControlBytesInNames, &["directory/control-bytes"]),
+    (Bug::ControlBytesInNames, &["directory/control-bytes#cr"]),
     (
         Bug::DeleThen550,
         &[
@@ -1099,6 +1099,7 @@ pub(super) const NOTICED: &[(Bug, &[&str])] = &[
     (Bug::FeatLies, &["control/feat-truthful#xcrc"]),
     (Bug::FeatForgets, &["control/feat-lines#size"]),
     (Bug::FeatPadding, &["control/feat"]),
+    (Bug::NoopUnknown, &["control/minimum#noop"]),
     (Bug::Unknown200, &["control/unknown"]),
     (Bug::Type200, &["ascii/bad-parameters#type-q"]),
     (Bug::Mode200, &["transfer/mode"]),

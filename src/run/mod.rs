@@ -150,7 +150,7 @@ pub async fn run(
             let here = ground.address.ip().is_loopback();
             let reply = options.reply + facilities.login_delay;
             let capabilities = tokio::select! {
-                capabilities = Capabilities::ask(&ground, &cast.prober, &needs, reply) => capabilities,
+                capabilities = Capabilities::ask(&ground, &cast.prober, &needs, reply, facilities.accounts) => capabilities,
                 // It is heard again before the first case.
                 _ = interrupt.wait_for(|now| *now) => Capabilities::default(),
             };
@@ -409,6 +409,7 @@ impl Stage {
             way: self.options.way,
             eol: self.facilities.eol,
             reply: self.options.reply + self.facilities.login_delay,
+            probe: self.capabilities.probe(),
             case: if case.slow { self.options.slow_case } else { self.options.case },
             keep: self.options.keep,
             live,

@@ -499,7 +499,7 @@ pub enum Action {
     },
     /// `tls`: handshake on the control connection.
     Tls,
-    /// `alive`: NOOP is answered 2xx, in step.
+    /// `alive`: NOOP, or what stands for it, is answered 2xx, in step.
     Alive,
 }
 

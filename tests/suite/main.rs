@@ -8,6 +8,7 @@ mod ci;
 mod degenerate;
 mod hand;
 mod html;
+mod lacks;
 mod panic;
 mod planted;
 mod profile;
@@ -48,14 +49,19 @@ fn not_tested(told: &str) {
     writeln!(stderr, "\nNOT TESTED: {told}\n").unwrap();
 }
 
-/// The interpreter that has pyftpdlib, as `.ci/servers` fetches it. Without it a test says so; in CI it fails.
-fn python() -> Option<String> {
-    let python = servers().join("python/bin/python");
-    if python.exists() {
-        return Some(python.display().to_string());
+/// Where something is that `.ci/servers` fetches. Without it a test says so; in CI it fails.
+fn fetched(server: &str, path: &str) -> Option<String> {
+    let place = servers().join(path);
+    if place.exists() {
+        return Some(place.display().to_string());
     }
-    not_tested(&format!("pyftpdlib: {} is not there: .ci/servers fetches it; FTPSPEC_SERVERS names the folder", python.display()));
+    not_tested(&format!("{server}: {} is not there: .ci/servers fetches it; FTPSPEC_SERVERS names the folder", place.display()));
     None
+}
+
+/// The interpreter that has pyftpdlib.
+fn python() -> Option<String> {
+    fetched("pyftpdlib", "python/bin/python")
 }
 
 /// All cases of the built-in suite, the slow ones too.

@@ -88,6 +88,7 @@ impl Target for Embedded {
             banner: true,
             eol: b"\n",
             login_delay: Duration::ZERO,
+            lacks: std::collections::BTreeMap::new(),
         }
     }
 

@@ -32,6 +32,9 @@ pub(super) struct File {
     /// What it can be given.
     #[serde(default)]
     pub(super) can: Can,
+    /// `[lacks]`: needs of cases that it cannot meet as this profile sets it up, and why.
+    #[serde(default)]
+    pub(super) lacks: BTreeMap<String, String>,
     /// What is written into the state directory before the start.
     #[serde(default)]
     pub(super) file: Vec<Laid>,

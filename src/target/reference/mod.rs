@@ -73,6 +73,7 @@ impl Target for Reference {
             banner: true,
             eol: b"\n",
             login_delay: Duration::ZERO,
+            lacks: std::collections::BTreeMap::new(),
         }
     }
 

@@ -222,6 +222,7 @@ impl Target for Running {
             eol: b"\n",
             // Nobody tells; several servers wait some seconds before they refuse a password.
             login_delay: Duration::from_secs(3),
+            lacks: std::collections::BTreeMap::new(),
         }
     }
 
