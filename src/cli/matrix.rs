@@ -11,6 +11,7 @@ use super::exit::{Exit, Watch, exit_code};
 use super::run::{conduct, level};
 use super::which::key_value;
 use super::{Output, Wrong, split_paths, width};
+use crate::report::html::page;
 use crate::report::matrix::{MatrixReport, Options, markdown};
 use crate::report::record::MatrixRecord;
 use crate::report::{Report as _, Sink};
@@ -116,11 +117,12 @@ struct ReportArgument {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
+    Html,
     Json,
     Markdown,
 }
 
-const FORMATS: [(&str, Format); 2] = [("json", Format::Json), ("md", Format::Markdown)];
+const FORMATS: [(&str, Format); 3] = [("html", Format::Html), ("json", Format::Json), ("md", Format::Markdown)];
 
 impl FromStr for ReportArgument {
     type Err = String;
@@ -208,6 +210,7 @@ fn write(sinks: Vec<(Format, Sink)>, report: MatrixReport) -> Vec<io::Error> {
     let record = MatrixRecord::new(report.records());
     let one = |(format, mut sink): (Format, Sink)| {
         let text = match format {
+            Format::Html => page(&record.runs)?,
             Format::Json => record.to_json()?,
             Format::Markdown => markdown(&record.runs),
         };
@@ -235,6 +238,6 @@ mod tests {
         for wrong in ["", "=vsftpd", "a=", "vsftpd{bin=x", "vsftpd{bin}"] {
             assert!(wrong.parse::<Server>().is_err(), "{wrong}");
         }
-        assert!("tap=x".parse::<ReportArgument>().unwrap_err().contains("formats: json, md"));
+        assert!("tap=x".parse::<ReportArgument>().unwrap_err().contains("formats: html, json, md"));
     }
 }

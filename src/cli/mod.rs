@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::hand::HandError;
 use crate::run::baseline::BaselineError;
 use crate::run::select::SelectError;
 use crate::run::suite::{Problem, SuiteError};
@@ -21,11 +22,16 @@ mod baseline;
 mod check;
 mod explain;
 mod fmt;
+mod get;
 mod list;
 mod matrix;
+mod probe;
 mod profile;
+mod put;
 mod requirements;
 mod run;
+mod serve;
+mod transfer;
 mod which;
 
 /// Conformance suite and end-to-end test harness for FTP servers.
@@ -44,6 +50,8 @@ struct Cli {
 enum Verb {
     /// Play scenarios against a server and say what conforms.
     Run(run::Arguments),
+    /// Ask a server what it claims and what it does.
+    Probe(probe::Arguments),
     /// Play scenarios against many servers, and show them side by side.
     Matrix(matrix::Arguments),
     /// Show or mend the list of a server's known failures.
@@ -60,6 +68,12 @@ enum Verb {
     Explain(explain::Arguments),
     /// List the requirements, and which scenarios prove them.
     Requirements(requirements::Arguments),
+    /// Download a file, going on where an attempt before broke off.
+    Get(get::Arguments),
+    /// Upload a file, going on where an attempt before broke off.
+    Put(put::Arguments),
+    /// Serve directories by FTP, and tell what happens.
+    Serve(serve::Arguments),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -87,6 +101,9 @@ enum Wrong {
     /// A baseline that cannot be read.
     #[error(transparent)]
     Baseline(#[from] BaselineError),
+    /// A transfer that did not come to its end.
+    #[error(transparent)]
+    Hand(#[from] HandError),
     /// The output cannot be written.
     #[error("cannot write: {0}")]
     Output(#[from] io::Error),
@@ -148,6 +165,7 @@ pub fn main() -> ExitCode {
 fn perform(verb: Verb, output: &mut Output) -> Exit {
     let result = match verb {
         Verb::Run(arguments) => run::run(&arguments, output),
+        Verb::Probe(arguments) => probe::probe(&arguments, output),
         Verb::Matrix(arguments) => matrix::matrix(&arguments, output),
         Verb::Baseline(arguments) => baseline::baseline(&arguments, output),
         Verb::Profile(arguments) => profile::profile(&arguments, output),
@@ -156,6 +174,9 @@ fn perform(verb: Verb, output: &mut Output) -> Exit {
         Verb::List(arguments) => list::list(&arguments, output),
         Verb::Explain(arguments) => explain::explain(&arguments, output),
         Verb::Requirements(arguments) => requirements::requirements(&arguments, output),
+        Verb::Get(arguments) => get::get(&arguments, output),
+        Verb::Put(arguments) => put::put(&arguments, output),
+        Verb::Serve(arguments) => serve::serve(&arguments, output),
     };
     result.unwrap_or_else(|wrong| tell(&wrong, output))
 }
@@ -165,6 +186,7 @@ fn tell(wrong: &Wrong, output: &mut Output) -> Exit {
     let exit = match wrong {
         Wrong::Suite(SuiteError::Unreadable(_)) => Exit::Parse,
         Wrong::Usage(_) | Wrong::Server(_) | Wrong::Select(_) | Wrong::Suite(_) | Wrong::Baseline(_) => Exit::Usage,
+        Wrong::Hand(error) => transfer::exit(error),
         // Who reads only the beginning (`ftpspec list | head`) has got what was asked for.
         Wrong::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return Exit::Expected,
         Wrong::Output(_) => Exit::Harness,
@@ -173,7 +195,13 @@ fn tell(wrong: &Wrong, output: &mut Output) -> Exit {
         Wrong::Suite(SuiteError::Unreadable(problems)) => output.problems(problems),
         Wrong::Server(StartError::Profile { text, diagnostic }) => writeln!(output.err, "{}", diagnostic.render(text, output.color_err)),
         Wrong::Baseline(BaselineError::Unreadable(problem)) => output.problems(std::slice::from_ref(problem)),
-        Wrong::Suite(_) | Wrong::Baseline(_) | Wrong::Usage(_) | Wrong::Server(_) | Wrong::Select(_) | Wrong::Output(_) => {
+        Wrong::Suite(_)
+        | Wrong::Baseline(_)
+        | Wrong::Usage(_)
+        | Wrong::Server(_)
+        | Wrong::Select(_)
+        | Wrong::Hand(_)
+        | Wrong::Output(_) => {
             let style = anstyle::AnsiColor::Red.on_default().bold();
             if output.color_err { writeln!(output.err, "{style}error{style:#}: {wrong}") } else { writeln!(output.err, "error: {wrong}") }
         }

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 use super::exit::{Exit, Watch, exit_code};
 use super::which::Which;
 use super::{Output, Wrong, split_paths, width};
+use crate::report::html::HtmlReport;
 use crate::report::json::JsonReport;
 use crate::report::junit::JunitReport;
 use crate::report::markdown::MarkdownReport;
@@ -82,8 +83,8 @@ pub(super) struct Arguments {
     #[arg(long)]
     pub(super) shuffle: bool,
 
-    /// Write a report to a file, `-` for standard output; may be given several times. Formats: json, junit,
-    /// md (Markdown), tap.
+    /// Write a report to a file, `-` for standard output; may be given several times. Formats: html (one page),
+    /// json, junit, md (Markdown), tap.
     #[arg(long, value_name = "FORMAT=FILE")]
     pub(super) report: Vec<ReportArgument>,
 
@@ -119,6 +120,7 @@ pub(super) struct ReportArgument {
 /// A format that a report can be written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
+    Html,
     Json,
     Junit,
     Markdown,
@@ -126,7 +128,8 @@ enum Format {
 }
 
 impl Format {
-    const ALL: [(&'static str, Self); 4] = [("json", Self::Json), ("junit", Self::Junit), ("md", Self::Markdown), ("tap", Self::Tap)];
+    const ALL: [(&'static str, Self); 5] =
+        [("html", Self::Html), ("json", Self::Json), ("junit", Self::Junit), ("md", Self::Markdown), ("tap", Self::Tap)];
 }
 
 impl FromStr for ReportArgument {
@@ -211,7 +214,7 @@ where
 }
 
 /// Waits for ctrl-c, or for the signal by which a CI ends a job.
-async fn asked_to_end() -> io::Result<()> {
+pub(super) async fn asked_to_end() -> io::Result<()> {
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::select! {
         ended = tokio::signal::ctrl_c() => ended,
@@ -294,6 +297,7 @@ impl Arguments {
                 Sink::file(file).map_err(|error| Wrong::Usage(format!("cannot write the report {}: {error}", file.display())))?
             };
             reports.push(match format {
+                Format::Html => Box::new(HtmlReport::new(sink)),
                 Format::Json => Box::new(JsonReport::new(sink)),
                 Format::Junit => Box::new(JunitReport::new(sink, self.strict)),
                 Format::Markdown => Box::new(MarkdownReport::new(sink, self.strict)),
@@ -313,7 +317,7 @@ pub(super) fn level(text: &str) -> Result<Level, String> {
 }
 
 /// Reads `500ms`, `90s`, `10m`, `1h`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || "expected a number and a unit, ms, s, m or h: `90s`, `10m`".to_owned();
     let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
     let (number, unit) = text.split_at(split);
@@ -348,7 +352,7 @@ mod tests {
         check("99999999999999999999s", Err(()));
         assert_eq!(level("must"), Ok(Level::Must));
         assert_eq!(level("SHOUD").unwrap_err(), "did you mean SHOULD? levels: MUST, SECURITY, DEFACTO, SHOULD, MAY");
-        assert_eq!("jsn=f".parse::<ReportArgument>().unwrap_err(), "there is no format `jsn`; formats: json, junit, md, tap");
+        assert_eq!("jsn=f".parse::<ReportArgument>().unwrap_err(), "there is no format `jsn`; formats: html, json, junit, md, tap");
         assert!("json=".parse::<ReportArgument>().is_err() && "json".parse::<ReportArgument>().is_err());
         assert_eq!("json=a=b".parse::<ReportArgument>().unwrap().file, PathBuf::from("a=b"));
     }

@@ -79,7 +79,8 @@ impl Judge<'_> {
         if in_step || same {
             return Flow::Go;
         }
-        let asked = events.iter().find_map(|event| if let What::Sent { bytes } = &event.what { Some(bytes.trim_ascii_end()) } else { None });
+        let asked =
+            events.iter().find_map(|event| if let What::Sent { bytes } = &event.what { Some(bytes.trim_ascii_end()) } else { None });
         let asked = String::from_utf8_lossy(asked.unwrap_or(b"NOOP"));
         let cites = self.at_stake(step);
         let verdict = self.broken(&cites);

@@ -139,7 +139,7 @@ impl MatrixReport {
         let left = self.columns.iter().flat_map(|column| column.summary.iter().flat_map(|summary| &summary.left));
         lines.extend(left.map(|left| format!("left: {left}")));
         lines.push(String::new());
-        lines.extend(table(&self.columns).iter().map(|row| row.trim_end().to_owned()));
+        lines.extend(table(&self.columns).iter().map(|row| cut(row.trim_end(), self.options.width)));
         writeln!(self.out, "{}", lines.join("\n"))?;
         self.out.flush()
     }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::run::event::Event;
 
 pub mod hexdump;
+pub mod html;
 pub mod json;
 pub mod junit;
 pub mod markdown;

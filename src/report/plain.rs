@@ -17,6 +17,15 @@ pub(super) fn line_of(report: &CaseReport, finding: &Finding) -> usize {
     1 + report.case.source.text.as_bytes().iter().take(finding.span.start).filter(|byte| **byte == b'\n').count()
 }
 
+/// What a line demands: without the requirement ids at its end.
+pub(super) fn without_citations(said: &str) -> &str {
+    let said = said.trim_end();
+    let Some(before) = said.strip_suffix(']').and_then(|open| open.rsplit_once(" [")).map(|(before, _)| before.trim_end()) else {
+        return said;
+    };
+    if before.is_empty() { said } else { before }
+}
+
 /// What was demanded and seen, in one line.
 pub(super) fn sentence(finding: &Finding) -> String {
     match finding.verdict {
@@ -74,18 +83,22 @@ pub(super) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// The command that plays a case again: by its id, or by its file where that is no part of the suite.
+/// The command that plays a case again.
 pub(super) fn again(case: &Case, arguments: &str) -> String {
+    command(&case.id, &case.source.name, arguments)
+}
+
+/// The command that plays a case again: by its id, or by its file where that is no part of the suite.
+pub(super) fn command(id: &str, file: &str, arguments: &str) -> String {
     let quoted = |word: &str| format!("'{}'", word.replace('\'', "'\\''"));
-    let file = &case.source.name;
     let of_the_suite = file.starts_with("scenarios/");
-    let row = case.id.contains('#');
+    let row = id.contains('#');
     let mut words = vec!["ftpspec run".to_owned()];
     if !of_the_suite {
         words.push(quoted(file));
     }
     if of_the_suite || row {
-        words.push(quoted(&case.id));
+        words.push(quoted(id));
     }
     words.push(arguments.to_owned());
     words.join(" ").trim_end().to_owned()

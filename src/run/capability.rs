@@ -66,7 +66,10 @@ fn need(text: &str) -> Need<'_> {
 }
 
 /// Verbs that must not be sent without what belongs to them: they would change something or wait for a data connection.
-const UNPROBED: [&str; 6] = ["LIST", "RETR", "STOR", "QUIT", "USER", "PASS"];
+pub(super) const UNPROBED: [&str; 8] = ["STOU", "LIST", "RETR", "STOR", "QUIT", "REIN", "USER", "PASS"];
+
+/// Those of them that are asked all the same where the server is ours: STOU may leave an empty file, and REIN ends the login that asks.
+const ASKED_AT_HOME: [&str; 2] = ["STOU", "REIN"];
 
 /// Verbs of transfers that not every server knows. They are asked about what is not there, without a data connection, and in a
 /// session that is then left: whatever comes of that.
@@ -76,8 +79,11 @@ const OF_TRANSFERS: [&str; 3] = ["NLST", "MLSD", "APPE"];
 /// but a server without NOOP shall be accused of that once, and not wherever a session is looked at.
 const PROBES: [&str; 3] = ["NOOP", "SYST", "PWD"];
 
+/// What stands for the answer where there is none.
+pub(super) const NO_REPLY: &str = "no reply";
+
 /// A path that is nowhere, nor is its directory.
-const NOWHERE: &str = "no-such-directory/nothing";
+pub(super) const NOWHERE: &str = "no-such-directory/nothing";
 
 /// The line that asks for a need of the kind that is named after a verb.
 fn question(verb: &str) -> &str {
@@ -90,14 +96,17 @@ fn question(verb: &str) -> &str {
 
 /// A line with this verb that is well formed and does nothing: a server by yacc answers a wrong argument as if it did not know
 /// the verb.
-fn harmless(verb: &str) -> String {
+pub(super) fn harmless(verb: &str) -> String {
     let argument = match verb {
-        "ALLO" => "0",
+        "ALLO" | "PBSZ" | "REST" => "0",
+        "AUTH" => "TLS",
         "EPRT" => "|1|127.0.0.1|50001|",
         "MFMT" => "20200101000000 no-such-directory/nothing",
         "MODE" => "S",
         "OPTS" => "UTF8 ON",
         "PORT" => "127,0,0,1,200,1",
+        "PROT" => "C",
+        "SITE" => "HELP",
         "SITE CHMOD" => "644 no-such-directory/nothing",
         "STRU" => "F",
         "TYPE" => "I",
@@ -107,34 +116,25 @@ fn harmless(verb: &str) -> String {
 }
 
 impl Capabilities {
-    /// Asks a server what the needs of some cases come down to.
-    pub(super) async fn ask(ground: &Ground, account: &Account, needs: &BTreeSet<&str>, deadline: Duration) -> Self {
+    /// Asks a server, ours or somebody's, what the needs of some cases come down to.
+    pub(super) async fn ask(ground: &Ground, account: &Account, needs: &BTreeSet<&str>, deadline: Duration, ours: bool) -> Self {
         let mut found = Self::default();
         let (disk, root) = (std::sync::Arc::clone(&ground.disk), account.root.clone());
         let laid = tokio::task::spawn_blocking(move || disk.lay(&root, &[])).await;
         if !matches!(laid, Ok(Ok(()))) {
             return found;
         }
-        let mut asker = Asker { ground, account, deadline, control: None, banner: None, mute: 0 };
-        if let Some(reply) = asker.ask("FEAT").await {
-            found.features = reply.lines().iter().map(|line| String::from_utf8_lossy(line).trim().to_owned()).collect();
-            if reply.class() != Some(2) || found.features.len() < 2 {
-                found.features.clear();
-            }
-        }
-        found.probe = asker.probe().await;
+        let mut asker = Asker::new(ground, account, deadline);
+        found.features = asker.features().await;
+        found.probe = asker.in_step().await;
         for text in needs {
             match need(text) {
                 Need::RestStream => found.restarts = asker.ask("REST 0").await.is_some_and(|reply| reply.code == Some(350)),
                 Need::Verb(verb) => {
                     let first = verb.split(' ').next().unwrap_or(verb).to_ascii_uppercase();
-                    if !found.claims(verb) && !UNPROBED.contains(&first.as_str()) {
-                        let transfers = OF_TRANSFERS.contains(&first.as_str());
-                        let mut answer = if transfers { (false, String::new()) } else { asker.knows(question(verb)).await };
-                        if !answer.0 {
-                            answer = asker.knows(&harmless(verb)).await;
-                        }
-                        found.verbs.insert((*verb).to_owned(), answer);
+                    let spared = UNPROBED.contains(&first.as_str()) && !(ours && ASKED_AT_HOME.contains(&first.as_str()));
+                    if !spared {
+                        found.verbs.insert((*verb).to_owned(), asker.probe(verb).await);
                     }
                 }
                 Need::Fact(_) if found.facts.is_empty() => {
@@ -173,19 +173,20 @@ impl Capabilities {
     pub fn told(&self) -> Vec<Capability> {
         // The first and the last line frame the list, RFC 2389 section 3.2.
         let features = self.features.get(1..self.features.len().saturating_sub(1)).unwrap_or_default();
-        let claimed = features.iter().map(|line| Capability {
-            name: line.split(' ').next().unwrap_or(line).to_owned(),
-            claimed: true,
-            seen: None,
-            said: line.clone(),
+        let name = |line: &str| line.split([' ', ';']).next().unwrap_or(line).to_ascii_uppercase();
+        let asked = |name: &str| self.verbs.iter().find(|(verb, _)| verb.eq_ignore_ascii_case(name)).map(|(_, (known, _))| *known);
+        let claimed = features.iter().map(|line| {
+            let name = name(line);
+            Capability { claimed: true, seen: asked(&name), said: line.clone(), name }
         });
-        let asked = self.verbs.iter().map(|(verb, (known, answer))| Capability {
+        let named = |verb: &str| features.iter().any(|line| name(line).eq_ignore_ascii_case(verb));
+        let others = self.verbs.iter().filter(|(verb, _)| !named(verb)).map(|(verb, (known, answer))| Capability {
             name: verb.clone(),
-            claimed: false,
+            claimed: self.claims(verb),
             seen: Some(*known),
             said: answer.clone(),
         });
-        claimed.chain(asked).collect()
+        claimed.chain(others).collect()
     }
 
     /// Whether FEAT names a fact (RFC 3659 section 7.8), or MLST of the root brought it.
@@ -230,12 +231,12 @@ impl Capabilities {
 }
 
 /// A session for probes, opened again where the server ends it.
-struct Asker<'a> {
+pub(super) struct Asker<'a> {
     ground: &'a Ground,
     account: &'a Account,
     deadline: Duration,
     control: Option<ControlConnection>,
-    banner: Option<String>,
+    pub(super) banner: Option<String>,
     /// Questions that were not answered.
     mute: usize,
 }
@@ -243,9 +244,13 @@ struct Asker<'a> {
 /// A server that leaves so many questions open, or does not even greet, is not asked any more.
 const MUTE_MAX: usize = 3;
 
-impl Asker<'_> {
+impl<'a> Asker<'a> {
+    pub(super) fn new(ground: &'a Ground, account: &'a Account, deadline: Duration) -> Self {
+        Self { ground, account, deadline, control: None, banner: None, mute: 0 }
+    }
+
     /// A question that ends the session is asked once more, in a fresh one: it may be the one before that ended it.
-    async fn ask(&mut self, line: &str) -> Option<Reply> {
+    pub(super) async fn ask(&mut self, line: &str) -> Option<Reply> {
         for _ in 0..2 {
             if self.mute == MUTE_MAX {
                 return None;
@@ -271,7 +276,7 @@ impl Asker<'_> {
     }
 
     /// The first of [`PROBES`] that is answered 2xx, where those before it are unknown; else the first of all.
-    async fn probe(&mut self) -> usize {
+    async fn in_step(&mut self) -> usize {
         for (place, verb) in PROBES.iter().enumerate() {
             match self.ask(verb).await {
                 Some(reply) if reply.class() == Some(2) => return place,
@@ -282,13 +287,32 @@ impl Asker<'_> {
         0
     }
 
+    /// The lines of FEAT, trimmed; the first and the last frame the list, RFC 2389 section 3.2. None where there is no list.
+    pub(super) async fn features(&mut self) -> Vec<String> {
+        let Some(reply) = self.ask("FEAT").await else { return Vec::new() };
+        let lines: Vec<String> = reply.lines().iter().map(|line| String::from_utf8_lossy(line).trim().to_owned()).collect();
+        if reply.class() == Some(2) && lines.len() >= 2 { lines } else { Vec::new() }
+    }
+
+    /// Whether the server knows a verb, and what it said to the last question: the verb alone first, then a line that does nothing.
+    pub(super) async fn probe(&mut self, verb: &str) -> (bool, String) {
+        let first = verb.split(' ').next().unwrap_or(verb).to_ascii_uppercase();
+        if !OF_TRANSFERS.contains(&first.as_str()) {
+            let alone = self.knows(question(verb)).await;
+            if alone.0 {
+                return alone;
+            }
+        }
+        self.knows(&harmless(verb)).await
+    }
+
     /// Whether a line is not answered as one that nobody knows. No reply at all is nothing that the case should be spared. The
     /// next question is for a new session: this one may have begun something, or stumble over its own last words.
-    async fn knows(&mut self, line: &str) -> (bool, String) {
+    pub(super) async fn knows(&mut self, line: &str) -> (bool, String) {
         let reply = self.ask(line).await;
         self.control = None;
         match reply {
-            None => (true, "no reply".to_owned()),
+            None => (true, NO_REPLY.to_owned()),
             Some(reply) => {
                 let known = !matches!(reply.code, Some(500 | 502));
                 (known, String::from_utf8_lossy(reply.raw.trim_ascii_end()).into_owned())

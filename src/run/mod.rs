@@ -11,6 +11,7 @@ pub mod event;
 pub mod matrix;
 pub mod plan;
 mod pool;
+pub mod probe;
 pub mod select;
 mod stand;
 pub mod suite;
@@ -147,7 +148,7 @@ pub async fn run(
             let here = ground.address.ip().is_loopback();
             let reply = options.reply + facilities.login_delay;
             let capabilities = tokio::select! {
-                capabilities = Capabilities::ask(&ground, &cast.prober, &needs, reply) => capabilities,
+                capabilities = Capabilities::ask(&ground, &cast.prober, &needs, reply, facilities.accounts) => capabilities,
                 // It is heard again before the first case.
                 _ = interrupt.wait_for(|now| *now) => Capabilities::default(),
             };

@@ -14,6 +14,7 @@ pub mod password;
 pub mod profile;
 pub mod reference;
 pub mod running;
+pub mod service;
 #[cfg(test)]
 mod trial;
 

@@ -184,3 +184,12 @@ async fn each_entry_of_the_other_libraries_counts() {
     each_entry_of_fetched_counts("ftp-srv", "modules", "node/node_modules").await;
     each_entry_of_fetched_counts("rclone", "bin", "bin/rclone").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "plays the suite on six more servers, as root: .ci/full does it"]
+async fn each_entry_of_the_daemons_counts() {
+    for server in ["vsftpd", "proftpd", "pure-ftpd", "inetutils-ftpd", "linux-ftpd"] {
+        each_entry_of_fetched_counts(server, "prefix", "debian").await;
+    }
+    each_entry_of_fetched_counts("busybox", "bin", "bin/busybox").await;
+}

@@ -3,13 +3,18 @@
 
 mod architecture;
 mod baseline;
+mod browser;
 mod degenerate;
+mod hand;
+mod html;
+mod lacks;
 mod panic;
 mod planted;
 mod profile;
 mod program;
 mod running;
 mod same;
+mod trouble;
 
 use std::io::Write as _;
 use std::path::Path;
@@ -29,20 +34,27 @@ async fn play_suite(server: &str, settings: &[(&str, &str)], options: Options) -
     run::collect(Arc::from(target), plan(), options).await
 }
 
-/// Where something is that `.ci/servers` fetches into the folder `FTPSPEC_SERVERS` (or `target/ci/servers`). Without it a test says so; in
-/// CI it fails.
-fn fetched(server: &str, path: &str) -> Option<String> {
-    let folder = std::env::var_os("FTPSPEC_SERVERS")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/ci/servers"), |folder| std::path::absolute(folder).unwrap());
-    let place = folder.join(path);
-    if place.exists() {
-        return Some(place.display().to_string());
-    }
-    let told = format!("{server}: {} is not there: .ci/servers fetches it; FTPSPEC_SERVERS names the folder", place.display());
+/// Where `.ci/servers` puts what it fetches: the folder `FTPSPEC_SERVERS`, or `target/ci/servers`.
+fn servers() -> std::path::PathBuf {
+    std::env::var_os("FTPSPEC_SERVERS")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/ci/servers"), |folder| std::path::absolute(folder).unwrap())
+}
+
+/// Says that something cannot be tested here; in CI that fails.
+fn not_tested(told: &str) {
     assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{told}");
     // Past the test's own output, which nobody sees of a test that passes.
     let mut stderr = std::io::stderr();
     writeln!(stderr, "\nNOT TESTED: {told}\n").unwrap();
+}
+
+/// Where something is that `.ci/servers` fetches. Without it a test says so; in CI it fails.
+fn fetched(server: &str, path: &str) -> Option<String> {
+    let place = servers().join(path);
+    if place.exists() {
+        return Some(place.display().to_string());
+    }
+    not_tested(&format!("{server}: {} is not there: .ci/servers fetches it; FTPSPEC_SERVERS names the folder", place.display()));
     None
 }
 
