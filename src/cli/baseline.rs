@@ -9,9 +9,11 @@ use std::sync::Arc;
 use clap::{Args, Subcommand};
 use jiff::civil::Date;
 
+use super::config::{self, Config};
 use super::exit::Exit;
-use super::run::{DEFAULT_SERVER, key_value, play};
-use super::{Output, Wrong, plural, split_paths, width};
+use super::run::play;
+use super::which::Which;
+use super::{Output, Wrong, plural, width};
 use crate::judge::baseline::edit::{Played, Run, Update, Words, update};
 use crate::judge::baseline::read::is_section;
 use crate::judge::baseline::{Baseline, Entry, said};
@@ -25,7 +27,7 @@ use crate::run::plan::Plan;
 use crate::run::select::{Selection, select};
 use crate::run::suite::{Suite, SuiteError};
 use crate::scenario::model::Case;
-use crate::target::{self, Target};
+use crate::target::Target;
 
 /// The arguments of `baseline`.
 #[derive(Debug, Clone, Args)]
@@ -37,35 +39,43 @@ pub(super) struct Arguments {
 #[derive(Debug, Clone, Subcommand)]
 enum Verb {
     /// List the known failures, and what is odd about the list.
-    Show(Which),
+    Show(Choice),
     /// Play, drop the entries that are no longer true, and write new ones where a reason is given for them.
     Update(UpdateArguments),
 }
 
 /// Which server, and which cases.
 #[derive(Debug, Clone, Args)]
-struct Which {
+struct Choice {
     /// Scenario files or directories, and ids or globs of ids, as for `ftpspec run`; all where nothing is given.
     #[arg(value_name = "PATH|ID")]
     what: Vec<String>,
 
-    /// The server.
-    #[arg(long, value_name = "NAME", default_value = DEFAULT_SERVER)]
-    server: String,
-
-    /// A variable of the server; may be given several times.
-    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
-    set: Vec<(String, String)>,
+    #[command(flatten)]
+    server: Which,
 
     /// The list; by default the built-in one of the server's name, which `update` writes to `baselines/NAME.toml`.
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
+
+    #[command(flatten)]
+    config: config::Place,
+}
+
+/// What is asked for, with what the file says.
+struct Asked {
+    target: Arc<dyn Target>,
+    suite: Suite,
+    chosen: Vec<Arc<Case>>,
+    baseline: Option<PathBuf>,
+    slow: bool,
+    strict: bool,
 }
 
 #[derive(Debug, Clone, Args)]
 struct UpdateArguments {
     #[command(flatten)]
-    which: Which,
+    which: Choice,
 
     /// Play slow cases too.
     #[arg(long)]
@@ -103,16 +113,16 @@ pub(super) fn baseline(arguments: &Arguments, output: &mut Output) -> Result<Exi
     }
 }
 
-impl Which {
-    fn target(&self) -> Result<Arc<dyn Target>, Wrong> {
-        Ok(Arc::from(target::resolve(&self.server, &self.set)?))
-    }
-
-    fn cases(&self) -> Result<(Suite, Vec<Arc<Case>>), Wrong> {
-        let (paths, ids) = split_paths(&self.what);
+impl Choice {
+    fn asked(&self) -> Result<Asked, Wrong> {
+        let config = Config::find(&self.config)?;
+        let (server, (of_file, _)) = config.which(&self.server);
+        let target = server.target()?;
+        let (paths, selection) = config.select(&self.what, Selection::default());
         let suite = Suite::load(&paths)?;
-        let chosen = select(&suite, &Selection { ids, paths: !paths.is_empty(), ..Selection::default() })?;
-        Ok((suite, chosen))
+        let chosen = select(&suite, &selection)?;
+        let baseline = self.baseline.clone().or(of_file);
+        Ok(Asked { target, suite, chosen, baseline, slow: config.slow(), strict: config.strict() })
     }
 }
 
@@ -126,10 +136,9 @@ fn clause(text: &str) -> Result<String, String> {
     Err(format!("neither a requirement nor a section like `RFC 959 section 4.1.3`{hint}"))
 }
 
-fn show(which: &Which, output: &mut Output) -> Result<Exit, Wrong> {
-    let target = which.target()?;
-    let (suite, chosen) = which.cases()?;
-    let baseline = match &which.baseline {
+fn show(which: &Choice, output: &mut Output) -> Result<Exit, Wrong> {
+    let Asked { target, suite, chosen, baseline, .. } = which.asked()?;
+    let baseline = match &baseline {
         Some(path) => load(path)?,
         None => built_in(target.name())?.ok_or_else(|| Wrong::Usage(format!("there is no built-in baseline for {}", target.name())))?,
     };
@@ -174,18 +183,18 @@ fn show_entry(entry: &Entry, covered: usize, is_idle: bool, version: Option<&str
 
 fn mend(arguments: &UpdateArguments, output: &mut Output) -> Result<Exit, Wrong> {
     let which = &arguments.which;
-    let target = which.target()?;
-    let (suite, chosen) = which.cases()?;
+    let Asked { target, suite, chosen, baseline: named, slow, strict } = which.asked()?;
+    let (slow, strict) = (slow || arguments.slow, strict || arguments.strict);
     if arguments.reason.as_ref().is_some_and(|reason| reason.trim().is_empty()) {
         return Err(Wrong::Usage("a reason says why the failure is known".to_owned()));
     }
-    let path = which.baseline.clone().unwrap_or_else(|| place(target.name()));
+    let path = named.unwrap_or_else(|| place(target.name()));
     let baseline = before(&path, target.name())?;
     let mut reports: Vec<CaseReport> = Vec::new();
     for _ in 0..arguments.times {
         let mut summary = Summary::default();
-        let options = run::Options { strict: arguments.strict, ..run::Options::default() };
-        let plan = Plan::new(chosen.clone(), arguments.slow);
+        let options = run::Options { strict, ..run::Options::default() };
+        let plan = Plan::new(chosen.clone(), slow);
         play(Arc::clone(&target), plan, options, String::new(), |event| match event {
             Event::Finished(report) => reports.push(report.as_ref().clone()),
             Event::Over(over) => summary = over.clone(),
@@ -204,15 +213,14 @@ fn mend(arguments: &UpdateArguments, output: &mut Output) -> Result<Exit, Wrong>
     let ids: Vec<&str> = suite.cases().map(|case| case.id.as_str()).collect();
     let (played, version) = (played(&reports), target.version());
     let ids_played = played.len();
-    let run = Run { played: &played, suite: &ids, version: version.as_deref(), strict: arguments.strict };
+    let run = Run { played: &played, suite: &ids, version: version.as_deref(), strict };
     let update = update(&baseline, &run, words.as_ref());
     if update.text != baseline.source.text || !path.exists() {
         // Only what can be read again may replace what could be.
         read(&path.display().to_string(), update.text.as_bytes())?;
         fs::write(&path, &update.text).map_err(|source| SuiteError::Io { path: path.clone(), source })?;
     }
-    let unknown =
-        reports.iter().filter(|report| update.unknown.contains(&report.case.id) && report.outcome.verdict.fails(arguments.strict));
+    let unknown = reports.iter().filter(|report| update.unknown.contains(&report.case.id) && report.outcome.verdict.fails(strict));
     for report in unknown {
         writeln!(output.out, "{:<14} {}  {}", "not known", report.case.id, said(&report.outcome, report.reason.as_deref()))?;
     }

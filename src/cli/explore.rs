@@ -11,7 +11,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::sync::{mpsc, watch};
 
 use super::exit::{Exit, Happened, exit_code};
-use super::run::{DEFAULT_SERVER, asked_to_end, duration, key_value};
+use super::run::{asked_to_end, duration};
+use super::which::{DEFAULT_SERVER, key_value};
 use super::{Output, Wrong, plural};
 use crate::explore::event::{Event, Finding, Proof, Summary};
 use crate::explore::strategy::Topic;

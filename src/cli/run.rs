@@ -1,33 +1,31 @@
 //! `ftpspec run`: its arguments, what they select, and the reports that they ask for.
 
-use std::io::{self, IsTerminal, Write};
+use std::io;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use tokio::sync::{mpsc, watch};
 
-use super::exit::{Exit, Watch, exit_code};
-use super::{Output, Wrong, split_paths, width};
-use crate::report::json::JsonReport;
-use crate::report::junit::JunitReport;
-use crate::report::markdown::MarkdownReport;
-use crate::report::tap::TapReport;
-use crate::report::terminal::{Options, TerminalReport, Verbosity};
-use crate::report::{Report, Sink};
+use super::config::{self, Config};
+use super::exit::Exit;
+use super::report::{ReportArgument, Telling};
+use super::which::Which;
+use super::{Output, Wrong};
+use crate::report::terminal::Verbosity;
 use crate::requirement::{Level, nearest};
 use crate::run;
 use crate::run::baseline;
 use crate::run::event::Event;
+use crate::run::partition::Partition;
 use crate::run::plan::Plan;
 use crate::run::select::{Selection, select};
 use crate::run::suite::Suite;
-use crate::target::{self, Target};
+use crate::target::Target;
 
-/// The server where none is named.
-pub(super) const DEFAULT_SERVER: &str = "libunftp";
+/// Cases at once on a server that is somebody's, and may allow few connections.
+const RUNNING_JOBS: usize = 8;
 
 /// The arguments of `run`.
 #[derive(Debug, Clone, Args)]
@@ -38,14 +36,8 @@ pub(super) struct Arguments {
     #[arg(value_name = "PATH|ID")]
     pub(super) what: Vec<String>,
 
-    /// The server: `libunftp` or `reference` (in this process), or a profile: `vsftpd`, `proftpd`, `pyftpdlib`, `./mine.toml`, and others
-    /// (docs/profile.md).
-    #[arg(long, value_name = "NAME", default_value = DEFAULT_SERVER)]
-    pub(super) server: String,
-
-    /// A variable of the server; may be given several times.
-    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
-    pub(super) set: Vec<(String, String)>,
+    #[command(flatten)]
+    pub(super) which: Which,
 
     /// Only cases of this topic, the first part of their ids; may be given several times.
     #[arg(long, value_name = "TOPIC")]
@@ -59,7 +51,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "LEVEL", value_parser = level)]
     pub(super) level: Vec<Level>,
 
-    /// How many cases at once; by default 32, or fewer where a server mixes up its sessions.
+    /// How many cases at once; by default 32, fewer where a server mixes up its sessions, and 8 on one that runs already.
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) jobs: Option<u16>,
 
@@ -75,6 +67,12 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) max_fail: Option<u32>,
 
+    /// Play only one part of what is selected, such as `hash:1/4`; `ftpspec merge` puts the reports of all parts together.
+    ///
+    /// `hash` goes by the id of a case, `count` by its place.
+    #[arg(long, value_name = "KIND:PART/PARTS")]
+    pub(super) partition: Option<Partition>,
+
     /// Keep the directories that the server served.
     #[arg(long)]
     pub(super) keep: bool,
@@ -87,8 +85,8 @@ pub(super) struct Arguments {
     #[arg(long)]
     pub(super) shuffle: bool,
 
-    /// Write a report to a file, `-` for standard output; may be given several times. Formats: json, junit,
-    /// md (Markdown), tap.
+    /// Write a report to a file, `-` for standard output; may be given several times. Formats: html (one page),
+    /// json, junit, md (Markdown), tap.
     #[arg(long, value_name = "FORMAT=FILE")]
     pub(super) report: Vec<ReportArgument>,
 
@@ -111,66 +109,31 @@ pub(super) struct Arguments {
     /// End the run after this time: `90s`, `10m`.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(super) deadline: Option<Duration>,
+
+    #[command(flatten)]
+    pub(super) config: config::Place,
 }
 
-/// `--report FORMAT=FILE`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ReportArgument {
-    format: Format,
-    /// `-` is standard output.
-    file: PathBuf,
-}
-
-/// A format that a report can be written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Format {
-    Json,
-    Junit,
-    Markdown,
-    Tap,
-}
-
-impl Format {
-    const ALL: [(&'static str, Self); 4] = [("json", Self::Json), ("junit", Self::Junit), ("md", Self::Markdown), ("tap", Self::Tap)];
-}
-
-impl FromStr for ReportArgument {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let formats = Format::ALL.map(|(name, _)| name).join(", ");
-        let (format, file) =
-            text.split_once('=').ok_or_else(|| format!("expected FORMAT=FILE, like `json=report.json`; formats: {formats}"))?;
-        if file.is_empty() {
-            return Err(format!("expected a file behind `{format}=`"));
-        }
-        match Format::ALL.into_iter().find(|(name, _)| *name == format) {
-            Some((_, format)) => Ok(Self { format, file: PathBuf::from(file) }),
-            None => Err(format!("there is no format `{format}`; formats: {formats}")),
-        }
-    }
-}
-
-/// Plays what the arguments select.
+/// Plays what the arguments and the file select.
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Wrong> {
-    let (paths, selection) = arguments.selection();
+    let config = Config::find(&arguments.config)?;
+    let (paths, selection) = config.select(&arguments.what, arguments.selection());
+    let arguments = &arguments.with(&config);
     let suite = Suite::load(&paths)?;
-    let plan = Plan::new(select(&suite, &selection)?, arguments.slow);
-    let target: Arc<dyn Target> = Arc::from(target::resolve(&arguments.server, &arguments.set)?);
+    let mut plan = Plan::new(select(&suite, &selection)?, arguments.slow);
+    if let Some(partition) = arguments.partition {
+        plan = plan.part(partition);
+    }
+    let target = arguments.which.target()?;
     let baseline = match (arguments.no_baseline, &arguments.baseline) {
         (true, _) => None,
         (false, Some(path)) => Some(baseline::load(path)?),
         (false, None) => baseline::built_in(target.name())?,
     };
     let options = run::Options { baseline: baseline.map(Arc::new), ..arguments.options() };
-    let mut listeners = Listeners { watch: Watch::new(arguments.strict), reports: arguments.reports(output.color)?, broken: None };
-    play(target, plan, options, arguments.again(), |event| listeners.tell(event))?;
-    let mut happened = listeners.watch.happened();
-    if let Some(error) = listeners.broken {
-        happened.harness_broke = true;
-        writeln!(output.err, "error: a report could not be written: {error}")?;
-    }
-    Ok(exit_code(&happened))
+    let mut listeners = arguments.telling(output.color).listeners()?;
+    play(target, plan, options, arguments.which.again(), |event| listeners.tell(event))?;
+    Ok(listeners.exit(&mut output.err)?)
 }
 
 /// Plays a plan and tells its events; ctrl-c ends the run, not the program.
@@ -181,6 +144,18 @@ pub(super) fn play(
     again: String,
     mut tell: impl FnMut(&Event),
 ) -> Result<(), Wrong> {
+    conduct(|interrupted, events| run::run(target, plan, options, again, interrupted, events), |event| tell(&event))
+}
+
+/// Gives something to play that tells events a runtime, and a channel that turns true on ctrl-c.
+pub(super) fn conduct<E: Send + 'static, F>(
+    play: impl FnOnce(watch::Receiver<bool>, mpsc::UnboundedSender<E>) -> F,
+    mut tell: impl FnMut(E),
+) -> Result<(), Wrong>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
     let runtime = tokio::runtime::Runtime::new()?;
     let played = runtime.block_on(async {
         let (interrupt, interrupted) = watch::channel(false);
@@ -192,9 +167,9 @@ pub(super) fn play(
             std::future::pending::<()>().await;
         });
         let (events, mut heard) = mpsc::unbounded_channel();
-        let playing = tokio::spawn(run::run(target, plan, options, again, interrupted, events));
+        let playing = tokio::spawn(play(interrupted, events));
         while let Some(event) = heard.recv().await {
-            tell(&event);
+            tell(event);
         }
         playing.await
     });
@@ -212,30 +187,12 @@ pub(super) async fn asked_to_end() -> io::Result<()> {
     }
 }
 
-/// All that listens to the run. A report that cannot be written does not keep the others from being.
-struct Listeners {
-    watch: Watch,
-    reports: Vec<Box<dyn Report>>,
-    broken: Option<io::Error>,
-}
-
-impl Listeners {
-    fn tell(&mut self, event: &Event) {
-        let reports = self.reports.iter_mut().map(|report| report.event(event));
-        for told in reports.chain([self.watch.event(event)]) {
-            if let Err(error) = told {
-                self.broken.get_or_insert(error);
-            }
-        }
-    }
-}
-
 impl Arguments {
     /// How the run is done.
     fn options(&self) -> run::Options {
         let usual = run::Options::default();
         run::Options {
-            jobs: self.jobs.map_or(usual.jobs, usize::from),
+            jobs: self.jobs.map_or_else(|| if self.which.is_running() { RUNNING_JOBS } else { usual.jobs }, usize::from),
             seed: self.seed.unwrap_or_else(|| fastrand::u64(..)),
             shuffle: self.shuffle,
             max_fail: self.max_fail.and_then(|most| usize::try_from(most).ok()),
@@ -247,71 +204,40 @@ impl Arguments {
         }
     }
 
-    /// What must stand behind `ftpspec run ID` to play a case on the same server.
-    fn again(&self) -> String {
-        let mut words = Vec::new();
-        if self.server != DEFAULT_SERVER {
-            words.push(format!("--server {}", self.server));
-        }
-        words.extend(self.set.iter().map(|(key, value)| format!("--set {key}={value}")));
-        words.join(" ")
-    }
-
-    /// The path arguments, and what to choose.
-    pub(super) fn selection(&self) -> (Vec<PathBuf>, Selection) {
-        let (paths, ids) = split_paths(&self.what);
-        let selection = Selection {
-            ids,
-            topics: self.topic.clone(),
-            requirements: self.requirement.clone(),
-            levels: self.level.clone(),
-            paths: !paths.is_empty(),
+    /// These arguments, and for what they leave open what the file says.
+    fn with(&self, config: &Config) -> Self {
+        let (which, of_file) = config.which(&self.which);
+        let (baseline, no_baseline) = match (self.no_baseline, &self.baseline) {
+            (false, None) => of_file,
+            (no_baseline, baseline) => (baseline.clone(), no_baseline),
         };
-        (paths, selection)
+        Self {
+            which,
+            baseline,
+            no_baseline,
+            jobs: self.jobs.or_else(|| config.jobs()),
+            slow: self.slow || config.slow(),
+            strict: self.strict || config.strict(),
+            max_fail: self.max_fail.or_else(|| config.max_fail()),
+            seed: self.seed.or_else(|| config.seed()),
+            deadline: self.deadline.or_else(|| config.deadline()),
+            report: config.reports(&self.report),
+            ..self.clone()
+        }
     }
 
-    /// The reports that are asked for, the terminal's first. Files are made now, so that a wrong path is told before the run.
-    pub(super) fn reports(&self, color: bool) -> Result<Vec<Box<dyn Report>>, Wrong> {
-        let to_stdout = self.report.iter().filter(|report| report.file.as_os_str() == "-").count();
-        if to_stdout > 1 {
-            return Err(Wrong::Usage("only one report can go to standard output".to_owned()));
-        }
-        // Standard output belongs to the report that asks for it.
-        let out: Box<dyn Write + Send> = if to_stdout == 0 { Box::new(io::stdout()) } else { Box::new(io::stderr()) };
-        let options = Options {
-            width: width(),
-            color: color && to_stdout == 0,
-            progress: to_stdout == 0 && io::stdout().is_terminal() && io::stderr().is_terminal(),
-            verbosity: match (self.quiet, self.verbose) {
-                (true, _) => Verbosity::Quiet,
-                (false, true) => Verbosity::Verbose,
-                (false, false) => Verbosity::Usual,
-            },
-            strict: self.strict,
+    /// What to choose, as far as options say it.
+    fn selection(&self) -> Selection {
+        Selection { topics: self.topic.clone(), requirements: self.requirement.clone(), levels: self.level.clone(), ..Selection::default() }
+    }
+
+    fn telling(&self, color: bool) -> Telling<'_> {
+        let verbosity = match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (false, true) => Verbosity::Verbose,
+            (false, false) => Verbosity::Usual,
         };
-        let mut reports: Vec<Box<dyn Report>> = vec![Box::new(TerminalReport::new(out, options))];
-        for ReportArgument { format, file } in &self.report {
-            let sink = if file.as_os_str() == "-" {
-                Sink::Stream(Box::new(io::stdout()))
-            } else {
-                Sink::file(file).map_err(|error| Wrong::Usage(format!("cannot write the report {}: {error}", file.display())))?
-            };
-            reports.push(match format {
-                Format::Json => Box::new(JsonReport::new(sink)),
-                Format::Junit => Box::new(JunitReport::new(sink, self.strict)),
-                Format::Markdown => Box::new(MarkdownReport::new(sink, self.strict)),
-                Format::Tap => Box::new(TapReport::new(sink, self.strict)),
-            });
-        }
-        Ok(reports)
-    }
-}
-
-/// Reads `KEY=VALUE`.
-pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        Some(_) | None => Err("expected KEY=VALUE, like `broken=rest-off-by-one`".to_owned()),
+        Telling { reports: &self.report, verbosity, strict: self.strict, color, annotate: true }
     }
 }
 
@@ -359,10 +285,5 @@ mod tests {
         check("99999999999999999999s", Err(()));
         assert_eq!(level("must"), Ok(Level::Must));
         assert_eq!(level("SHOUD").unwrap_err(), "did you mean SHOULD? levels: MUST, SECURITY, DEFACTO, SHOULD, MAY");
-        assert_eq!(key_value("a=b=c"), Ok(("a".to_owned(), "b=c".to_owned())));
-        assert!(key_value("=b").is_err() && key_value("ab").is_err());
-        assert_eq!("jsn=f".parse::<ReportArgument>().unwrap_err(), "there is no format `jsn`; formats: json, junit, md, tap");
-        assert!("json=".parse::<ReportArgument>().is_err() && "json".parse::<ReportArgument>().is_err());
-        assert_eq!("json=a=b".parse::<ReportArgument>().unwrap().file, PathBuf::from("a=b"));
     }
 }

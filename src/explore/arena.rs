@@ -106,7 +106,14 @@ impl Arena {
         let accounts = self.sets.iter().enumerate().map(|(index, letters)| {
             let password: String = std::iter::repeat_with(|| passwords.alphanumeric()).take(12).collect();
             let name = format!("x{stand}s{slot}u{index}");
-            let account = Account { name, password: Secret::new(password), letters: *letters, anonymous: false, root: root.clone() };
+            let account = Account {
+                name,
+                password: Secret::new(password),
+                letters: *letters,
+                anonymous: false,
+                root: root.clone(),
+                directory: Vec::new(),
+            };
             (letters.to_string(), account)
         });
         Slot { stand, accounts: accounts.collect(), root: root.clone() }
@@ -117,7 +124,7 @@ impl Arena {
         let Ok(ground) = self.ground(0).await else { return };
         let Some(account) = ground.accounts.get(&Letters::ALL.to_string()) else { return };
         let place = play::Ground { address: ground.address, disk: Arc::clone(&ground.disk), accounts: Vec::new() };
-        let found = Capabilities::ask(&place, account, &NEEDS.into_iter().collect(), self.deadline).await;
+        let found = Capabilities::ask(&place, account, &NEEDS.into_iter().collect(), self.deadline, true).await;
         let has = |need: &str| found.lacks(&[need.to_owned()], facilities, false).is_none();
         self.able = Abilities {
             rest: has("REST STREAM"),

@@ -44,6 +44,14 @@ pub struct Expectation {
     pub after: Model,
 }
 
+impl Expectation {
+    /// Whether it is denied for the lack of a letter.
+    #[must_use]
+    pub fn is_denial(&self) -> bool {
+        matches!(self.accept, Accept::Never(cites) if cites.starts_with("defacto-perm"))
+    }
+}
+
 /// What comes back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Brings {
@@ -323,7 +331,8 @@ impl Reader<'_> {
             (false, None) => self.lacks(Letter::Store, "defacto-perm-w-stor-new"),
         };
         if lacks.is_some() || self.model.is_directory(&target) {
-            return Some(self.never(lacks, "sec-rob-special-files", vec![target]));
+            // What is refused cannot be cut.
+            return cut.is_none().then(|| self.never(lacks, "sec-rob-special-files", vec![target]));
         }
         let mut after = self.model.clone();
         if !after.upload(self.session, rest, verb, path, &source.content()) {
@@ -385,6 +394,9 @@ impl Reader<'_> {
         let mut after = self.model.clone();
         let lacks = self.lacks(Letter::Retrieve, "defacto-perm-r-retr");
         let Some(bytes) = after.download(self.session, rest, &line("RETR", path)) else {
+            if cut.is_some() {
+                return None;
+            }
             return Some(match (lacks, len, rest) {
                 // Behind the end: refused, or nothing comes.
                 (None, Some(_), Some(_)) => Expectation {

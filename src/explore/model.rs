@@ -181,6 +181,11 @@ impl Model {
             at = to;
         }
         self.input(session, Input::DataEnded { clean: true }, &mut heard);
+        // An upload of nothing may change the time, or not.
+        let target = self.cwd(session).join(path);
+        if let Some(node) = self.world.fs.find(self.root, &target).ok().and_then(|id| self.world.fs.node_mut(id)) {
+            node.mtime = NOW;
+        }
         heard.accepted()
     }
 

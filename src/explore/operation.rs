@@ -243,6 +243,12 @@ impl Operation {
         }
     }
 
+    /// Whether it is broken off.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        matches!(&self.what, What::Store { cut: Some(_), .. } | What::Fetch { cut: Some(_), .. })
+    }
+
     /// The sessions that it uses.
     pub fn sessions(&self) -> impl Iterator<Item = usize> {
         let other = if let What::Together { session, .. } = &self.what { Some(*session) } else { None };

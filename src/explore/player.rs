@@ -124,6 +124,7 @@ pub(super) async fn play(ground: &Ground, cast: &Cast, script: &mut (dyn Script 
         player.count(manner.coverage.as_deref_mut(), class, accepted);
         let mark = Mark { class, accept, accepted };
         progress.take(mark);
+        let divergence = divergence.map(|divergence| blame(divergence, &operation, &played.records));
         if manner.thorough || divergence.is_some() {
             played.records.push(Record { operation, mark, full: Some((before, expected)) });
         } else {
@@ -320,6 +321,20 @@ impl Player<'_> {
             codes.into_iter().for_each(|code| coverage.code(code));
         }
     }
+}
+
+/// A transfer that goes wrong right behind one with REST breaks the clause that REST is for one transfer.
+fn blame(divergence: Divergence, operation: &Operation, before: &[Record]) -> Divergence {
+    let rest = |operation: &Operation| match &operation.what {
+        What::Store { rest, .. } | What::Fetch { rest, .. } => Some(rest.is_some()),
+        _ => None,
+    };
+    let last = before.iter().rev().find_map(|record| rest(&record.operation).filter(|_| record.operation.session == operation.session));
+    let stale = rest(operation) == Some(false) && last == Some(true);
+    if stale && matches!(divergence.kind, Kind::Data | Kind::Disk | Kind::Refused) && !operation.is_cut() {
+        return Divergence { cites: "3659-5.3-rest-one-shot", ..divergence };
+    }
+    divergence
 }
 
 /// Something is wrong where the operation has nothing to do.

@@ -64,8 +64,7 @@ pub(super) fn write(records: &[Record], cast: &Cast, able: &Abilities, about: &A
 /// Where the last step is denied for a letter: the same steps with all letters, which must succeed.
 fn control(records: &[Record], cast: &Cast, able: &Abilities) -> Option<Vec<(Operation, Model, Expectation)>> {
     let (_, expected) = records.last()?.full.as_ref()?;
-    let Accept::Never(cites) = expected.accept else { return None };
-    if !cites.starts_with("defacto-perm") {
+    if !expected.is_denial() {
         return None;
     }
     let mut letters = cast.letters;
@@ -220,6 +219,13 @@ impl Writer {
             What::Resume { append, path, source } => self.resume(*append, path, source, &step),
             What::List { verb, path } => self.list(*verb, path.as_deref(), &step),
             What::Together { first, session, second } => self.together(operation.session, first, *session, second, &step),
+        }
+        if let What::Store { rest: Some(_), .. } | What::Fetch { rest: Some(_), .. } = &operation.what
+            && expected.is_denial()
+            && told.is_none()
+        {
+            self.line("C> REST 0");
+            self.line("S> 2xx | 3xx | 4xx | 5xx");
         }
         self.states(&step);
     }

@@ -1,4 +1,4 @@
-//! The protocol's vocabulary: replies, letters, paths, facts, line ends, addresses, contents, transcripts.
+//! The protocol's vocabulary: replies, letters, paths, facts, line ends, addresses, contents, URLs, transcripts.
 //!
 //! Everything else speaks in these words. No I/O, no clock, and no opinion about what a server should do.
 
@@ -11,5 +11,7 @@ pub mod letter;
 pub mod observe;
 pub mod path;
 pub mod reply;
+pub mod secret;
 pub mod time;
 pub mod transcript;
+pub mod url;

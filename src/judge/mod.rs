@@ -224,7 +224,7 @@ impl<'a> Judge<'a> {
     fn action(&mut self, step: &Step, action: &Action, events: &[Event]) -> Flow {
         match action {
             Action::Expect(expect) => self.expect(step, expect, events),
-            Action::Login(_) => self.sequence(step, events, Facet::Reply, "230", |code| code == 230 || code == 202),
+            Action::Login(_) => self.login(step, events),
             Action::As(_) | Action::Connect => self.connected(step, events),
             Action::Data { caller, .. } => self.data(step, *caller, events),
             Action::Receive { what, end } => self.receive(step, what, *end, events),
@@ -241,6 +241,7 @@ impl<'a> Judge<'a> {
             | Action::Close(_)
             | Action::HalfClose(_)
             | Action::Stall(_)
+            | Action::Settle(_)
             | Action::Abort(_)
             | Action::Listen { .. }
             | Action::Sync(_)

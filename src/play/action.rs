@@ -64,6 +64,10 @@ impl Player<'_, '_> {
                 tokio::time::sleep(*duration).await;
                 self.record.event(id, &branch.session().name, What::Stalled(*duration));
             }
+            Action::Settle(duration) => {
+                branch.session().settle(*duration).await;
+                self.record.event(id, &branch.session().name, What::Looked);
+            }
             Action::Abort(kind) => self.abort(branch.session(), id, *kind).await,
             Action::Listen { name, address } => self.listen(branch.session(), id, name, address),
             Action::Untouched(name) => self.called(branch.session(), id, name),
@@ -128,9 +132,12 @@ impl Player<'_, '_> {
         if !session.open_greeted(self, id).await {
             return;
         }
-        let user = session.ask(self, id, &format!("USER {}", account.name)).await;
-        if user.is_some_and(|reply| reply.code == Some(331)) {
-            session.ask(self, id, &format!("PASS {}", account.password.reveal())).await;
+        let mut last = session.ask(self, id, &format!("USER {}", account.name)).await;
+        if last.as_ref().is_some_and(|reply| reply.code == Some(331)) {
+            last = session.ask(self, id, &format!("PASS {}", account.password.reveal())).await;
+        }
+        if !account.directory.is_empty() && last.is_some_and(|reply| reply.class() == Some(2)) {
+            session.ask(self, id, &format!("CWD {}", String::from_utf8_lossy(&account.directory))).await;
         }
     }
 
@@ -253,14 +260,15 @@ impl Player<'_, '_> {
         }
     }
 
-    /// NOOP is answered, and nothing else is: a 2xx other than 200 could be left over from before, so a second one tells.
+    /// NOOP, or what stands for it, is answered, and nothing else is: a 2xx other than 200 could be left over from before, so a
+    /// second one tells.
     async fn alive(&self, session: &mut Session, id: usize) {
         if !session.open_greeted(self, id).await {
             return;
         }
-        let first = session.ask(self, id, "NOOP").await;
+        let first = session.ask(self, id, self.options.probe).await;
         if first.is_some_and(|reply| reply.class() == Some(2) && reply.code != Some(200)) {
-            session.ask(self, id, "NOOP").await;
+            session.ask(self, id, self.options.probe).await;
         }
     }
 

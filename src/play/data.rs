@@ -1,5 +1,7 @@
 //! Data connections of a session: asked for, opened, read, written, cut.
 
+use std::time::Duration;
+
 use super::Player;
 use super::session::Session;
 use crate::ftp::content::Content;
@@ -80,7 +82,9 @@ impl Session {
     }
 
     async fn active(&mut self, player: &Player<'_, '_>, step: usize, way: Way) {
-        let listener = match Listener::bind(self.address.ip(), player.small_buffers) {
+        // The server calls back to where we called from.
+        let ours = self.control.as_ref().map_or_else(|| self.address.ip(), |control| control.local().ip());
+        let listener = match Listener::bind(ours, player.small_buffers) {
             Ok(listener) => listener,
             Err(error) => return player.record.event(step, &self.name, What::Trouble(error.to_string())),
         };
@@ -123,6 +127,14 @@ impl Session {
                 player.record.event(step, &self.name, What::DataFailed { reason: "there is none".into() });
                 None
             }
+        }
+    }
+
+    /// Waits until the server has accepted the data connection that we opened, at most so long.
+    pub(super) async fn settle(&self, within: Duration) {
+        if let Transfer::Open(connection) = &self.transfer {
+            // Where it cannot be shown, the time has passed, which is all that is left to do.
+            connection.accepted(within).await;
         }
     }
 

@@ -22,7 +22,7 @@ use crate::judge::bind::{Bindings, Unresolved};
 use crate::judge::verdict::{Facet, Finding, Outcome, Verdict};
 use crate::judge::{Flow, Judge, farewell_id};
 use crate::scenario::model::{Action, Case, Channel, FixtureNode, Stage, Step, StepKind, Way};
-use crate::target::{Account, Disk, LaidFile, LaidNode, Snapshot};
+use crate::target::{Account, Disk, LaidFile, LaidNode, Refusal, Snapshot};
 pub use record::Live;
 use record::Record;
 use session::Session;
@@ -47,6 +47,8 @@ pub struct Options {
     pub eol: &'static [u8],
     /// How long a reply, or progress of a transfer, may take.
     pub reply: Duration,
+    /// The command that `alive` sends.
+    pub probe: &'static str,
     /// How long the whole case may take.
     pub case: Duration,
     /// Leave the roots of the case where they are.
@@ -64,6 +66,8 @@ pub struct Played {
     pub transcript: Transcript,
     /// How long it took.
     pub duration: Duration,
+    /// The server refused the files of the case, which was not played to its end for that: why, in words.
+    pub unlaid: Option<String>,
 }
 
 /// A password, and what is nearly it: each by its name in the notation.
@@ -86,12 +90,14 @@ pub async fn play(case: &Case, grounds: &[Ground], options: &Options) -> Played 
     let accounts = grounds.iter().flat_map(|ground| &ground.accounts);
     let secrets = accounts.flat_map(|account| passwords(account).map(|(_, form)| form)).collect();
     let record = Record::new(Judge::new(case, bindings), secrets, options.live.clone());
-    let overdue = {
-        let player = Player { case, grounds, options, record: &record, listeners: Mutex::default(), small_buffers: cuts(case) };
-        tokio::time::timeout(options.case, player.stages()).await.is_err()
+    let (overdue, unlaid) = {
+        let (listeners, unlaid, small_buffers) = (Mutex::default(), Mutex::default(), cuts(case));
+        let player = Player { case, grounds, options, record: &record, listeners, small_buffers, unlaid };
+        let overdue = tokio::time::timeout(options.case, player.stages()).await.is_err();
+        (overdue, player.unlaid.into_inner().unwrap_or_else(PoisonError::into_inner))
     };
     let (outcome, transcript, duration) = record.finish(overdue);
-    Played { outcome, transcript, duration }
+    Played { outcome, transcript, duration, unlaid }
 }
 
 /// A case that cannot be played at all.
@@ -110,6 +116,7 @@ fn broken(case: &Case, why: &Unresolved) -> Played {
         outcome: Outcome { verdict: Verdict::Error, findings: vec![finding] },
         transcript: Transcript::default(),
         duration: Duration::ZERO,
+        unlaid: None,
     }
 }
 
@@ -131,6 +138,8 @@ struct Player<'a, 'r> {
     record: &'r Record<'a>,
     listeners: Mutex<HashMap<String, std::net::TcpListener>>,
     small_buffers: bool,
+    /// Why the server refused the files of the case.
+    unlaid: Mutex<Option<String>>,
 }
 
 /// One line of play: the main one, or a branch of `together`.
@@ -198,6 +207,11 @@ impl Player<'_, '_> {
                     self.farewell(&mut branch).await;
                 }
                 go
+            }
+            Err(error) if error.get_ref().is_some_and(|inner| inner.is::<Refusal>()) => {
+                *self.unlaid.lock().unwrap_or_else(PoisonError::into_inner) =
+                    Some(format!("the server refused the files of the case: {error}"));
+                ControlFlow::Break(())
             }
             Err(error) => {
                 self.record.event(first, &branch.current, What::Trouble(format!("the fixture could not be laid: {error}")));

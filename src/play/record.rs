@@ -138,13 +138,25 @@ impl<'a> Record<'a> {
     fn mask(&self, mut bytes: Vec<u8>) -> Vec<u8> {
         for secret in &self.secrets {
             let mut from = 0;
-            while let Some(at) = bytes[from..].windows(secret.len()).position(|window| window == secret) {
-                bytes.splice(from + at..from + at + secret.len(), MASK.iter().copied());
-                from += at + MASK.len();
+            while let Some(at) = bytes[from..].windows(secret.len()).position(|window| window == secret).map(|at| from + at) {
+                let end = at + secret.len();
+                from = end;
+                if secret.len() >= SHORT || is_word(&bytes, at, end) {
+                    bytes.splice(at..end, MASK.iter().copied());
+                    from = at + MASK.len();
+                }
             }
         }
         bytes
     }
+}
+
+/// Passwords shorter than this stand in other words by chance, and are masked only as words of their own.
+const SHORT: usize = 6;
+
+fn is_word(bytes: &[u8], start: usize, end: usize) -> bool {
+    let before = start.checked_sub(1).and_then(|at| bytes.get(at));
+    [before, bytes.get(end)].into_iter().flatten().all(|byte| !byte.is_ascii_alphanumeric())
 }
 
 #[cfg(test)]
@@ -173,7 +185,8 @@ mod tests {
     fn passwords_are_masked_wherever_they_stand() {
         check(&["geheim"], "PASS geheim\r\n", "PASS ****\r\n");
         check(&["geheim"], "530 no: geheimgeheim", "530 no: ********");
-        check(&["*", ""], "a*b", "a****b");
+        check(&["*", ""], "a * b", "a **** b");
+        check(&["pw", "p"], "PASS pw\r\n530 pwd: perm=p, pw", "PASS ****\r\n530 pwd: perm=****, ****");
         check(&["long-secret", "secret"], "long-secret secret", "**** ****");
     }
 }

@@ -7,16 +7,22 @@ use crate::ftp::transcript::{Agreement, Observed};
 /// What differs, in words, and the bytes around it. `None` where all is equal, or where nothing was compared.
 #[must_use]
 pub fn compare(observed: &Observed, width: usize) -> Option<Vec<String>> {
-    if observed.against.iter().any(|agreement| agreement.is_equal(observed.len)) {
-        return None;
-    }
-    let nearest = observed.against.iter().max_by_key(|agreement| agreement.common)?;
+    let nearest = nearest(observed)?;
     let mut lines = vec![say(observed.len, nearest)];
     lines.extend(table(nearest, if width >= 150 { 16 } else { 8 }));
     Some(lines)
 }
 
-fn say(len: u64, agreement: &Agreement) -> String {
+/// What the bytes agree with longest, where they are equal to nothing.
+pub(super) fn nearest(observed: &Observed) -> Option<&Agreement> {
+    if observed.against.iter().any(|agreement| agreement.is_equal(observed.len)) {
+        return None;
+    }
+    observed.against.iter().max_by_key(|agreement| agreement.common)
+}
+
+/// How so many bytes differ from a content, in words.
+pub(super) fn say(len: u64, agreement: &Agreement) -> String {
     let Agreement { expected_len, common, .. } = *agreement;
     if common == len && len < expected_len {
         format!("{len} bytes came, all right, and {} of {expected_len} are missing", expected_len - len)

@@ -1,10 +1,12 @@
 //! A case in plain text, for reports that put it into a frame of their own.
 
+use super::meaning::cases;
 use super::transcript::{Lanes, Row, rows};
 use crate::judge::baseline::{Comparison, Remark};
 use crate::judge::verdict::{Finding, Verdict};
 use crate::requirement::Catalogue;
 use crate::run::event::{CaseReport, Summary, TargetInfo};
+use crate::run::partition::Selected;
 use crate::scenario::model::Case;
 
 /// Columns of a transcript.
@@ -15,6 +17,15 @@ const LINES: usize = 120;
 /// The line of a finding in the scenario's file, from 1.
 pub(super) fn line_of(report: &CaseReport, finding: &Finding) -> usize {
     1 + report.case.source.text.as_bytes().iter().take(finding.span.start).filter(|byte| **byte == b'\n').count()
+}
+
+/// What a line demands: without the requirement ids at its end.
+pub(super) fn without_citations(said: &str) -> &str {
+    let said = said.trim_end();
+    let Some(before) = said.strip_suffix(']').and_then(|open| open.rsplit_once(" [")).map(|(before, _)| before.trim_end()) else {
+        return said;
+    };
+    if before.is_empty() { said } else { before }
 }
 
 /// What was demanded and seen, in one line.
@@ -74,18 +85,22 @@ pub(super) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// The command that plays a case again: by its id, or by its file where that is no part of the suite.
+/// The command that plays a case again.
 pub(super) fn again(case: &Case, arguments: &str) -> String {
+    command(&case.id, &case.source.name, arguments)
+}
+
+/// The command that plays a case again: by its id, or by its file where that is no part of the suite.
+pub(super) fn command(id: &str, file: &str, arguments: &str) -> String {
     let quoted = |word: &str| format!("'{}'", word.replace('\'', "'\\''"));
-    let file = &case.source.name;
     let of_the_suite = file.starts_with("scenarios/");
-    let row = case.id.contains('#');
+    let row = id.contains('#');
     let mut words = vec!["ftpspec run".to_owned()];
     if !of_the_suite {
         words.push(quoted(file));
     }
     if of_the_suite || row {
-        words.push(quoted(&case.id));
+        words.push(quoted(id));
     }
     words.push(arguments.to_owned());
     words.join(" ").trim_end().to_owned()
@@ -94,6 +109,12 @@ pub(super) fn again(case: &Case, arguments: &str) -> String {
 /// Target and version.
 pub(super) fn name(target: &TargetInfo) -> String {
     target.version.as_ref().map_or_else(|| target.name.clone(), |version| format!("{} {version}", target.name))
+}
+
+/// Of what a run is a part, where it is one.
+pub(super) fn part(selected: &Selected) -> Option<String> {
+    let partition = selected.partition?;
+    Some(format!("part {partition} of {}", cases(selected.ids.len())))
 }
 
 /// Why cases were not played.

@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use super::Report;
+use super::paint::Paint;
 use super::standing::Standing;
 use super::tally::Tally;
 use super::transcript::{self, Lanes, seconds};
@@ -16,11 +17,9 @@ use crate::ftp::transcript as ftp;
 use crate::judge::verdict::Verdict;
 use crate::run::event::{CaseReport, Event, TargetInfo};
 use crate::scenario::model::Case;
-use paint::Paint;
 use progress::Progress;
 
 mod block;
-mod paint;
 mod progress;
 mod summary;
 
@@ -153,12 +152,12 @@ impl TerminalReport {
 impl Report for TerminalReport {
     fn event(&mut self, event: &Event) -> io::Result<()> {
         match event {
-            Event::Planned { target, cases, slow } => {
+            Event::Planned { target, cases, slow, selected, .. } => {
                 self.target = target.clone();
                 self.plan.clone_from(cases);
                 self.slow = *slow;
                 self.progress.begin(cases.len());
-                let lines = summary::opening(target, cases.len());
+                let lines = summary::opening(target, cases.len(), selected);
                 if self.options.verbosity == Verbosity::Quiet { Ok(()) } else { self.say(&lines) }
             }
             Event::Started { index } => {

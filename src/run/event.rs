@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
+use super::partition::Selected;
 use crate::ftp::transcript::{self, Transcript};
 use crate::judge::baseline::Comparison;
 use crate::judge::verdict::{Outcome, Verdict};
@@ -19,6 +22,22 @@ pub struct TargetInfo {
     pub banner: Option<String>,
     /// What must stand behind `ftpspec run` to get this target again: `--server reference --set broken=x`.
     pub arguments: String,
+    /// What it claims and what it does, as far as it was asked.
+    pub capabilities: Vec<Capability>,
+}
+
+/// A command or feature: what the server says of it and what it does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Capability {
+    /// `MLST`, `REST STREAM`, `SITE CHMOD`.
+    pub name: String,
+    /// FEAT names it (RFC 2389 section 3.2).
+    pub claimed: bool,
+    /// Whether the server showed that it knows it; `None` where it was not asked.
+    pub seen: Option<bool>,
+    /// What it answered when it was asked, or what FEAT says of it.
+    pub said: String,
 }
 
 /// An event of a run.
@@ -32,6 +51,10 @@ pub enum Event {
         cases: Vec<Arc<Case>>,
         /// Slow cases that were selected and are not played without `--slow`.
         slow: usize,
+        /// What was selected, of which the cases are all or a part.
+        selected: Selected,
+        /// A deviation fails the run.
+        strict: bool,
     },
     /// A case begins. In the order of time.
     Started {

@@ -5,9 +5,14 @@
 
 pub mod baseline;
 pub mod capability;
+mod cast;
+mod confine;
 pub mod event;
+pub mod matrix;
+pub mod partition;
 pub mod plan;
 mod pool;
+pub mod probe;
 pub mod select;
 mod stand;
 pub mod suite;
@@ -28,8 +33,10 @@ use crate::judge::baseline::{Baseline, Comparer};
 use crate::judge::verdict::{Outcome, Verdict};
 use crate::play::{self, Live, Played};
 use crate::scenario::model::{Action, Case, StepKind, Way};
-use crate::target::{Account, Facilities, Target};
+use crate::target::{Account, Facilities, Settings, StartError, Target};
 use capability::Capabilities;
+use cast::{Cast, Casting};
+use confine::Confined;
 use event::{CaseReport, Event, Summary, TargetInfo};
 use plan::Plan;
 use pool::Pool;
@@ -112,18 +119,17 @@ pub async fn run(
 ) -> Summary {
     let start = Instant::now();
     let mut summary = Summary::default();
-    let cast = Cast::new(&plan.cases, options.seed);
+    let (selected, strict) = (plan.selected(), options.strict);
+    let cast = Cast::new(&plan.cases, target.guests(), options.seed);
     let facilities = target.facilities();
-    let mut info = TargetInfo { name: target.name().to_owned(), version: target.version(), banner: None, arguments };
+    let mut info =
+        TargetInfo { name: target.name().to_owned(), version: target.version(), banner: None, arguments, capabilities: Vec::new() };
     // A server that mixes up its sessions is played by a few cases at once, and there are several of it.
     let at_once = facilities.at_once.unwrap_or(usize::MAX).min(options.jobs.max(1));
     let servers = (options.jobs / at_once).clamp(1, pool::SERVERS);
     let options = Options { jobs: options.jobs.clamp(1, servers * at_once), ..options };
     let accounts = cast.shared(&facilities);
-    let started = tokio::select! {
-        started = Pool::start(&target, &accounts, servers, at_once) => Some(started),
-        _ = interrupt.wait_for(|now| *now) => None,
-    };
+    let started = begin(&target, &accounts, (servers, at_once), &mut interrupt, &mut summary).await;
     let pool = match started {
         Some(Ok(pool)) => Arc::new(pool),
         failed => {
@@ -133,27 +139,30 @@ pub async fn run(
             }
             summary.not_played = plan.cases.len();
             summary.duration = start.elapsed();
-            tell(&events, Event::Planned { target: info, cases: plan.cases, slow: plan.slow });
+            tell(&events, Event::Planned { target: info, cases: plan.cases, slow: plan.slow, selected, strict });
             tell(&events, Event::Over(summary.clone()));
             return summary;
         }
     };
     let needs: BTreeSet<&str> = plan.cases.iter().flat_map(|case| case.needs.iter().map(String::as_str)).collect();
-    let (capabilities, ipv6) = match pool.first().ground(Vec::new()).await {
+    let (capabilities, ipv6, here) = match pool.first().ground(Vec::new()).await {
         Ok(ground) => {
+            let here = ground.address.ip().is_loopback();
             let reply = options.reply + facilities.login_delay;
             let capabilities = tokio::select! {
-                capabilities = Capabilities::ask(&ground, &cast.prober, &needs, reply) => capabilities,
+                capabilities = Capabilities::ask(&ground, &cast.prober, &needs, reply, facilities.accounts) => capabilities,
                 // It is heard again before the first case.
                 _ = interrupt.wait_for(|now| *now) => Capabilities::default(),
             };
-            (capabilities, pool.first().ipv6().await)
+            (capabilities, pool.first().ipv6().await, here)
         }
-        Err(_) => (Capabilities::default(), false),
+        Err(_) => (Capabilities::default(), false, true),
     };
     info.banner.clone_from(&capabilities.banner);
-    tell(&events, Event::Planned { target: info, cases: plan.cases.clone(), slow: plan.slow });
+    info.capabilities = capabilities.told();
+    tell(&events, Event::Planned { target: info, cases: plan.cases.clone(), slow: plan.slow, selected, strict });
     let stage = Stage {
+        confined: target.guests().map(|_| Confined { disk: facilities.disk, here }),
         target,
         facilities,
         capabilities,
@@ -164,7 +173,7 @@ pub async fn run(
         permits: Arc::new(Semaphore::new(options.jobs.max(1))),
         cut: watch::Sender::new(false),
     };
-    let left = Arc::new(stage).all(&plan.cases, cast, interrupt, &mut summary).await;
+    let left = Arc::new(stage).all(&plan, cast, interrupt, &mut summary).await;
     summary.left = left;
     match Arc::try_unwrap(pool) {
         Ok(pool) => summary.left.extend(pool.stop(options.keep).await),
@@ -189,32 +198,35 @@ pub async fn collect(target: Arc<dyn Target>, plan: Plan, options: Options) -> (
     (reports, summary)
 }
 
+/// Starts the servers; `None` on ctrl-c.
+async fn begin(
+    target: &Arc<dyn Target>,
+    accounts: &[Account],
+    (servers, at_once): (usize, usize),
+    interrupt: &mut watch::Receiver<bool>,
+    summary: &mut Summary,
+) -> Option<Result<Pool, StartError>> {
+    let mut starting = Box::pin(Pool::start(target, accounts, servers, at_once));
+    tokio::select! {
+        started = &mut starting => return Some(started),
+        () = heard(interrupt) => {}
+    }
+    if let Ok(Ok(pool)) = tokio::time::timeout(STARTING, starting).await {
+        // Started by halves it would leave something behind.
+        summary.left = pool.stop(false).await;
+    }
+    None
+}
+
+/// Waits for ctrl-c.
+async fn heard(interrupt: &mut watch::Receiver<bool>) {
+    // The sender lives as long as the run.
+    drop(interrupt.wait_for(|now| *now).await);
+}
+
 /// Nobody listening any more is no reason to stop.
 fn tell(events: &UnboundedSender<Event>, event: Event) {
     let _ = events.send(event);
-}
-
-/// The accounts of all cases.
-struct Cast {
-    cases: Vec<Vec<Vec<Account>>>,
-    prober: Account,
-}
-
-impl Cast {
-    fn new(cases: &[Arc<Case>], seed: u64) -> Self {
-        let mut passwords = fastrand::Rng::with_seed(seed);
-        let prober = stand::prober(&mut passwords);
-        let cases = cases.iter().enumerate().map(|(index, case)| stand::accounts(case, index, &mut passwords)).collect();
-        Self { cases, prober }
-    }
-
-    /// Those that the shared server must know.
-    fn shared(&self, facilities: &Facilities) -> Vec<Account> {
-        if !facilities.roots {
-            return vec![self.prober.clone()];
-        }
-        self.cases.iter().flatten().flatten().filter(|account| !account.anonymous).chain([&self.prober]).cloned().collect()
-    }
 }
 
 /// What all cases of a run share.
@@ -222,6 +234,8 @@ struct Stage {
     target: Arc<dyn Target>,
     facilities: Facilities,
     capabilities: Capabilities,
+    /// Where cases must stay within a directory that is not the server's root.
+    confined: Option<Confined>,
     ipv6: bool,
     pool: Arc<Pool>,
     options: Options,
@@ -230,6 +244,9 @@ struct Stage {
     /// Turns true when the run ends early: cases under way end at once, and their servers are still stopped.
     cut: watch::Sender<bool>,
 }
+
+/// How long a server that is being started may take to come up once nobody wants it any more.
+const STARTING: Duration = Duration::from_secs(2);
 
 /// How long cases that were cut short may take to clean up.
 const CLEANING: Duration = Duration::from_secs(10);
@@ -242,13 +259,8 @@ struct Done {
 
 impl Stage {
     /// Starts the cases as connections come free, and tells their ends in the order of the plan.
-    async fn all(
-        self: Arc<Self>,
-        cases: &[Arc<Case>],
-        cast: Cast,
-        mut interrupt: watch::Receiver<bool>,
-        summary: &mut Summary,
-    ) -> Vec<String> {
+    async fn all(self: Arc<Self>, plan: &Plan, cast: Cast, mut interrupt: watch::Receiver<bool>, summary: &mut Summary) -> Vec<String> {
+        let cases = &plan.cases;
         let mut order: Vec<usize> = (0..cases.len()).collect();
         if self.options.shuffle {
             fastrand::Rng::with_seed(self.options.seed).shuffle(&mut order);
@@ -259,7 +271,7 @@ impl Stage {
         let mut running: JoinSet<Done> = JoinSet::new();
         let mut shelf = Shelf { events: self.events.clone(), next: 0, done: BTreeMap::new() };
         let (mut failed, mut played, mut left) = (0, 0, Vec::new());
-        let mut comparer = self.comparer();
+        let mut comparer = self.comparer(plan);
         while next.is_some() || !running.is_empty() {
             let weight = next.map_or(1, |index| connections(&cases[index]).min(self.options.jobs.max(1)));
             tokio::select! {
@@ -308,13 +320,15 @@ impl Stage {
         left
     }
 
-    fn comparer(&self) -> Option<Comparer> {
+    fn comparer(&self, plan: &Plan) -> Option<Comparer> {
         let baseline = self.options.baseline.clone()?;
-        Some(Comparer::new(baseline, self.target.version(), today(), self.options.strict))
+        let mut comparer = Comparer::new(baseline, self.target.version(), today(), self.options.strict);
+        plan.elsewhere().for_each(|id| comparer.elsewhere(id));
+        Some(comparer)
     }
 
     /// A case whose code panics is one of the harness's own errors, and no case that was not played.
-    async fn whatever_happens(&self, index: usize, case: Arc<Case>, accounts: Vec<Vec<Account>>, permit: OwnedSemaphorePermit) -> Done {
+    async fn whatever_happens(&self, index: usize, case: Arc<Case>, accounts: Casting, permit: OwnedSemaphorePermit) -> Done {
         let played = AssertUnwindSafe(self.case(index, Arc::clone(&case), accounts, permit)).catch_unwind().await;
         played.unwrap_or_else(|_| {
             let report = CaseReport::unplayed(index, case, Verdict::Error, "the harness panicked; standard error says where".into());
@@ -322,7 +336,7 @@ impl Stage {
         })
     }
 
-    async fn case(&self, index: usize, case: Arc<Case>, accounts: Vec<Vec<Account>>, permit: OwnedSemaphorePermit) -> Done {
+    async fn case(&self, index: usize, case: Arc<Case>, accounts: Casting, permit: OwnedSemaphorePermit) -> Done {
         tell(&self.events, Event::Started { index });
         let done = self.play(index, case, accounts).await;
         drop(permit);
@@ -330,19 +344,26 @@ impl Stage {
         done
     }
 
-    async fn play(&self, index: usize, case: Arc<Case>, accounts: Vec<Vec<Account>>) -> Done {
-        let settings = stand::settings(&case, &self.facilities);
-        let lack = self.capabilities.lacks(&case.needs, &self.facilities, self.ipv6);
-        let settings = match (lack, settings) {
-            (None, Ok(settings)) => settings,
-            (Some(reason), _) | (None, Err(reason)) => {
-                return Done { report: CaseReport::unplayed(index, case, Verdict::Unsupported, reason), left: Vec::new() };
-            }
-        };
-        if !self.facilities.roots && case.roles.iter().any(|role| role.own_root) {
-            let reason = "this server has one root for all accounts".to_owned();
-            return Done { report: CaseReport::unplayed(index, case, Verdict::Unsupported, reason), left: Vec::new() };
+    /// What a case is played with, or why it cannot be.
+    fn prepare(&self, case: &Case, accounts: Casting) -> Result<(Settings, Vec<Vec<Account>>), String> {
+        if let Some(lack) = self.capabilities.lacks(&case.needs, &self.facilities, self.ipv6) {
+            return Err(lack);
         }
+        let settings = stand::settings(case, &self.facilities)?;
+        if !self.facilities.roots && case.roles.iter().any(|role| role.own_root) {
+            return Err("this server has one root for all accounts".to_owned());
+        }
+        if let Some(reason) = self.confined.as_ref().and_then(|confined| confined.refuses(case)) {
+            return Err(reason);
+        }
+        Ok((settings, accounts?))
+    }
+
+    async fn play(&self, index: usize, case: Arc<Case>, accounts: Casting) -> Done {
+        let (settings, accounts) = match self.prepare(&case, accounts) {
+            Ok(prepared) => prepared,
+            Err(reason) => return Done { report: CaseReport::unplayed(index, case, Verdict::Unsupported, reason), left: Vec::new() },
+        };
         if !stand::needs_own(&case, &self.facilities) {
             let seat = self.pool.seat().await;
             let stands: Vec<&Stand> = accounts.iter().map(|_| seat.stand()).collect();
@@ -388,17 +409,21 @@ impl Stage {
             way: self.options.way,
             eol: self.facilities.eol,
             reply: self.options.reply + self.facilities.login_delay,
+            probe: self.capabilities.probe(),
             case: if case.slow { self.options.slow_case } else { self.options.case },
             keep: self.options.keep,
             live,
         };
         let mut cut = self.cut.subscribe();
-        let Played { outcome, transcript, duration } = tokio::select! {
+        let Played { outcome, transcript, duration, unlaid } = tokio::select! {
             played = play::play(&case, &grounds, &options) => played,
             _ = cut.wait_for(|now| *now) => {
                 return Some(CaseReport::unplayed(index, case, Verdict::Inconclusive, "cut short".into()));
             }
         };
+        if let Some(reason) = unlaid {
+            return Some(CaseReport::unplayed(index, case, Verdict::Inconclusive, reason));
+        }
         if outcome.verdict == Verdict::Error || outcome.verdict.fails(true) && trace::lost(&transcript) {
             for (stand, ground) in stands.iter().zip(&grounds) {
                 if stand.is_shared() && !stand.outlived(ground).await {

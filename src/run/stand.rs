@@ -6,10 +6,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
-use crate::ftp::letter::Letters;
 use crate::play::Ground;
 use crate::scenario::model::{Action, Case, Piece, Step, StepKind, Way};
-use crate::target::{Account, Facilities, Instance, Secret, Settings, StartError, Target};
+use crate::target::{Account, Facilities, Instance, Settings, StartError, Target};
 use crate::wire::control::{ControlConnection, Received};
 use crate::wire::stream::Connect;
 
@@ -110,31 +109,6 @@ impl Stand {
 async fn greets(address: SocketAddr, within: Duration) -> bool {
     let Ok(Connect::Open(mut control)) = ControlConnection::connect(address, within).await else { return false };
     matches!(control.read_reply(within).await, Received::Reply(_))
-}
-
-/// The account that capabilities are asked with.
-pub(super) fn prober(passwords: &mut fastrand::Rng) -> Account {
-    Account { name: "prober".to_owned(), password: password(passwords), letters: Letters::ALL, anonymous: false, root: "prober".to_owned() }
-}
-
-fn password(passwords: &mut fastrand::Rng) -> Secret {
-    Secret::new(std::iter::repeat_with(|| passwords.alphanumeric()).take(16).collect::<String>())
-}
-
-/// The accounts of a case: for each stage those of its roles, with login names that no other case has.
-pub(super) fn accounts(case: &Case, index: usize, passwords: &mut fastrand::Rng) -> Vec<Vec<Account>> {
-    let mut stage = |stage: usize| {
-        let shared = format!("c{index}s{stage}");
-        let account = |role: &crate::scenario::model::Role| Account {
-            name: if role.anonymous { "anonymous".to_owned() } else { format!("{}_{index}s{stage}", role.name) },
-            password: password(passwords),
-            letters: role.letters,
-            anonymous: role.anonymous,
-            root: if role.own_root { format!("{shared}{}", role.name) } else { shared.clone() },
-        };
-        case.roles.iter().map(account).collect::<Vec<_>>()
-    };
-    (0..case.stages.len()).map(&mut stage).collect()
 }
 
 /// Whether a case needs a server of its own: where a server serves one root only; for settings; for the one account whose name

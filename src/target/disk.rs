@@ -53,6 +53,25 @@ impl HostDisk {
         Ok(Self { base, path, owner: RwLock::new(Some(owner)), given_to: None })
     }
 
+    /// Makes a directory of this name in a directory that a server serves. All that is laid belongs to this user and group, where
+    /// that is not us: only root can do that.
+    ///
+    /// # Errors
+    /// Where the file system refuses, and where there is such a directory already.
+    pub fn within(parent: &Path, name: &str, (uid, gid): (u32, u32)) -> io::Result<Self> {
+        let owner = tempfile::Builder::new().prefix(name).rand_bytes(0).tempdir_in(parent)?;
+        let path = owner.path().to_owned();
+        let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
+        let ours = uid == rustix::process::geteuid();
+        if !ours {
+            std::os::unix::fs::chown(&path, Some(uid.as_raw()), Some(gid.as_raw()))?;
+        }
+        // Whoever the server becomes for an account may enter it.
+        fs::set_permissions(&path, fs::Permissions::from_mode(PASSABLE))?;
+        let base = Dir::open_ambient_dir(&path, cap_std::ambient_authority())?;
+        Ok(Self { base, path, owner: RwLock::new(Some(owner)), given_to: (!ours).then_some((uid, gid)) })
+    }
+
     /// As [`HostDisk::new`], for a server whose sessions work as another user: all that is laid is given to that user and group,
     /// and who knows the names of roots may enter them. Only root can do that.
     ///

@@ -114,6 +114,7 @@ impl Hosted {
             banner: false,
             eol: b"\n",
             login_delay: Duration::ZERO,
+            lacks: std::collections::BTreeMap::new(),
         };
         Self { name: name.into(), version: None, facilities, start: Arc::new(move |request| start(request).boxed()) }
     }
@@ -210,7 +211,14 @@ mod tests {
     use super::*;
 
     fn account(name: &str, anonymous: bool) -> Account {
-        Account { name: name.to_owned(), password: Secret::new("sesame"), letters: Letters::ALL, anonymous, root: "r".to_owned() }
+        Account {
+            name: name.to_owned(),
+            password: Secret::new("sesame"),
+            letters: Letters::ALL,
+            anonymous,
+            root: "r".to_owned(),
+            directory: Vec::new(),
+        }
     }
 
     /// Greets and closes.

@@ -3,17 +3,22 @@
 //! Responsible for starting and stopping a server, for the directories that it serves, and for looking at them behind its
 //! back. Does not speak FTP to it.
 
+pub mod account;
 pub mod degenerate;
 pub mod disk;
 pub mod embedded;
 pub mod hosted;
 mod listen;
 mod log;
+pub mod password;
 pub mod profile;
 pub mod reference;
+pub mod running;
+pub mod service;
 #[cfg(test)]
 mod trial;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -24,31 +29,8 @@ use async_trait::async_trait;
 
 use crate::ftp::content::Content;
 use crate::ftp::letter::Letters;
+pub use crate::ftp::secret::Secret;
 use crate::ftp::transcript::DiskState;
-
-/// A password: never shown, not by `Debug` either.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Keeps it.
-    #[must_use]
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The password, for the wire alone.
-    #[must_use]
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("****")
-    }
-}
 
 /// An account that the server shall know.
 #[derive(Debug, Clone)]
@@ -63,6 +45,25 @@ pub struct Account {
     pub anonymous: bool,
     /// The name of its root directory on the [`Disk`]: one path component.
     pub root: String,
+    /// Where its login leads somewhere else: its root, as CWD finds it from there. Empty where the login leads to the root.
+    pub directory: Vec<u8>,
+}
+
+/// An account of a server that cannot be given others.
+#[derive(Debug, Clone)]
+pub struct Guest {
+    /// The login name.
+    pub name: String,
+    /// The password.
+    pub password: Secret,
+    /// What it may do.
+    pub letters: Letters,
+    /// Logs in without a password of its own.
+    pub anonymous: bool,
+    /// Begins the names of the roots that it can see. Who has the same sees the same files.
+    pub prefix: String,
+    /// The directory that holds its roots, as CWD finds it from where the login leads.
+    pub directory: Vec<u8>,
 }
 
 impl Account {
@@ -118,6 +119,8 @@ pub struct Facilities {
     pub eol: &'static [u8],
     /// By how much it delays the reply to a wrong password.
     pub login_delay: Duration,
+    /// Needs of cases that it cannot meet as it is set up, and why: not the server's fault, and nothing that a probe would show.
+    pub lacks: BTreeMap<String, String>,
 }
 
 /// A kind of server.
@@ -131,6 +134,11 @@ pub trait Target: fmt::Debug + Send + Sync {
 
     /// What it can be given.
     fn facilities(&self) -> Facilities;
+
+    /// The accounts that it has, where it cannot be given others.
+    fn guests(&self) -> Option<&[Guest]> {
+        None
+    }
 
     /// Starts one, on an ephemeral port of 127.0.0.1 (and ::1 where it can), with these accounts.
     ///
@@ -259,6 +267,12 @@ pub enum LaidNode {
     Link(Vec<u8>),
 }
 
+/// What a server did instead of what the harness needed for itself, in words. It stands in the [`io::Error`] of a [`Disk`] that works
+/// through the server.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Refusal(pub String);
+
 /// The server's files, behind its back. Calls block; they never follow a link out of the root.
 pub trait Disk: Send + Sync {
     /// Makes a root (which must not be there yet) and lays files in it.
@@ -288,7 +302,7 @@ pub trait Disk: Send + Sync {
 
 /// What stood below a root: for each path a line of words that changes with kind, mode, size or bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Snapshot(pub std::collections::BTreeMap<Vec<u8>, String>);
+pub struct Snapshot(pub BTreeMap<Vec<u8>, String>);
 
 impl Snapshot {
     /// What another one has that differs: one line a path.

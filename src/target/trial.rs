@@ -19,7 +19,14 @@ pub(super) const PASSWORD: &str = "open sesame";
 
 /// An account whose root has its own name.
 pub(super) fn account(name: &str, letters: Letters) -> Account {
-    Account { name: name.to_owned(), password: Secret::new(PASSWORD), letters, anonymous: false, root: name.to_owned() }
+    Account {
+        name: name.to_owned(),
+        password: Secret::new(PASSWORD),
+        letters,
+        anonymous: false,
+        root: name.to_owned(),
+        directory: Vec::new(),
+    }
 }
 
 pub(super) fn file(path: &str, content: Content) -> LaidFile {

@@ -125,6 +125,12 @@ impl DataConnection {
         self.local
     }
 
+    /// Waits until the server's program has accepted the connection, at most so long. `false` where that cannot be shown: it did not,
+    /// the server is on another machine, or the system does not tell.
+    pub async fn accepted(&self, within: Duration) -> bool {
+        queue::accepted(self.local, self.peer, later(Instant::now(), within)).await
+    }
+
     /// Reads and shows what comes to an observer; counts from here on. Cancelling loses nothing that was read.
     pub async fn receive(&mut self, observer: &mut Observer, until: Until, patience: impl Into<Patience>) -> DataEvent {
         let pace = Pace::start(patience.into());

@@ -23,8 +23,22 @@ pub(super) async fn taken(ours: SocketAddr, theirs: SocketAddr, until: Instant) 
     }
 }
 
-/// Bytes that one end of a connection holds.
+/// Waits until the server's program has accepted a connection that the system has opened for it. `false` where that cannot
+/// be shown.
+pub(super) async fn accepted(ours: SocketAddr, theirs: SocketAddr, until: Instant) -> bool {
+    loop {
+        match queues(theirs, ours) {
+            Some(Queues { accepted: true, .. }) => return true,
+            _ if Instant::now() >= until => return false,
+            _ => sleep(Duration::from_millis(1)).await,
+        }
+    }
+}
+
+/// What one end of a connection holds, in bytes, and whether it is anybody's.
 struct Queues {
+    /// A program has it: the system's own end of a connection that waits to be accepted has no file.
+    accepted: bool,
     /// Sent and not acknowledged, or not even sent.
     unsent: u32,
     /// Received, and not read by the program.
@@ -72,7 +86,7 @@ fn queues(local: SocketAddr, remote: SocketAddr) -> Option<Queues> {
     match NetlinkMessage::<SockDiagMessage>::deserialize(&answer).ok()?.payload {
         // Where there is no such connection the kernel speaks of the listener that one would come to.
         NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(end)) if end.header.socket_id.destination_port == remote.port() => {
-            Some(Queues { unsent: end.header.send_queue, unread: end.header.recv_queue })
+            Some(Queues { accepted: end.header.inode != 0, unsent: end.header.send_queue, unread: end.header.recv_queue })
         }
         _ => None,
     }
@@ -94,9 +108,11 @@ mod tests {
     fn check(listen: &str, connect: &str) {
         let listener = TcpListener::bind((listen, 0)).unwrap();
         let mut client = TcpStream::connect((connect, listener.local_addr().unwrap().port())).unwrap();
-        let (mut server, peer) = listener.accept().unwrap();
-        client.write_all(b"0123456789").unwrap();
         let (ours, theirs) = (client.local_addr().unwrap(), client.peer_addr().unwrap());
+        assert!(!queues(theirs, ours).unwrap().accepted, "it waits to be accepted");
+        let (mut server, peer) = listener.accept().unwrap();
+        assert!(queues(theirs, ours).unwrap().accepted);
+        client.write_all(b"0123456789").unwrap();
         assert_eq!((ours.port(), ours.ip()), (peer.port(), peer.ip().to_canonical()));
         assert_eq!(queues(theirs, ours).unwrap().unread, 10);
         server.read_exact(&mut [0; 10]).unwrap();

@@ -87,13 +87,14 @@ fn a_killed_run_leaves_no_process() {
     assert_eq!(end_by(Signal::SIGKILL).0, None);
 }
 
-/// Plays some topics on a pyftpdlib that dies at MDTM; gives the exit code and the verdicts.
+/// Plays some topics on a pyftpdlib that is killed at MDTM, by a signal that it cannot catch; gives the exit code and the verdicts.
 fn crashing(python: &str, jobs: &str) -> (Option<i32>, Vec<(String, String)>) {
     let project = Path::new(env!("CARGO_MANIFEST_DIR"));
     let (temp, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let server = std::fs::read_to_string(project.join("profiles/pyftpdlib/server.py")).unwrap();
     let (body, _) = server.rsplit_once("main()").unwrap();
-    let dies = "def dies(self, path):\n    os._exit(3)\n\n\nFTPHandler.ftp_MDTM = dies\nmain()\n";
+    let dies =
+        "import signal\n\n\ndef dies(self, path):\n    os.kill(os.getpid(), signal.SIGKILL)\n\n\nFTPHandler.ftp_MDTM = dies\nmain()\n";
     std::fs::create_dir(out.path().join("pyftpdlib")).unwrap();
     std::fs::write(out.path().join("pyftpdlib/server.py"), format!("{body}{dies}")).unwrap();
     let profile = std::fs::read_to_string(project.join("profiles/pyftpdlib.toml")).unwrap();

@@ -229,3 +229,41 @@ fn the_readme_counts_right() {
     assert!(readme.contains(&format!("**{cases} cases**")), "{cases} cases");
     assert!(readme.contains(&format!("each of its {bugs} planted bugs")), "{bugs} bugs");
 }
+
+#[test]
+fn a_probe_holds_what_is_claimed_against_what_is_done() {
+    let program = Program::new();
+    let output = program.run(&["probe", "--server", "reference"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stdout(&output).ends_with("What it claims and what it does agree.\n"), "{}", stdout(&output));
+    let output = program.run(&["probe", "--server", "reference", "--set", "broken=feat-forgets", "--format", "json"]);
+    let probed: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(probed["differences"][0]["requirement"], "3659-4.3-feat-size", "{probed:#}");
+    let output = program.run(&["probe", "--server", "degenerate", "--set", "kind=silent"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stdout(&output).contains("greeting  no reply"), "{}", stdout(&output));
+    program.assert_clean();
+}
+
+#[test]
+fn a_matrix_shows_servers_side_by_side_and_one_that_is_missing() {
+    let program = Program::new();
+    let servers = ["reference", "off=reference{broken=rest-off-by-one}", "vsftpd{prefix=/no/such/place}"];
+    let arguments = ["matrix", "--only", "resume/*", "--report", "json=matrix.json", "--report", "md=matrix.md"];
+    let output = program.run(&[&arguments[..], &servers[..]].concat());
+    let text = stdout(&output);
+    // One did not start, and the others were played.
+    assert_eq!(output.status.code(), Some(5), "{text}{}", stderr(&output));
+    assert!(text.contains("vsftpd") && text.contains("not started"), "{text}");
+    let matrix: Value = serde_json::from_slice(&std::fs::read(program.out.path().join("matrix.json")).unwrap()).unwrap();
+    let runs = matrix["runs"].as_array().unwrap();
+    let names: Vec<_> = runs.iter().map(|run| run["target"]["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["reference", "off", "vsftpd"]);
+    assert_eq!((&runs[0]["totals"]["fail"], runs[2]["not_started"].is_string()), (&Value::from(0), true));
+    assert!(runs[1]["totals"]["fail"].as_u64().unwrap() > 3 && text.contains("fail resume/"), "{text}");
+    let table = std::fs::read_to_string(program.out.path().join("matrix.md")).unwrap();
+    assert!(table.contains("| off | 0.1.0 |") && table.contains("off, not known:"), "{table}");
+    let twice = program.run(&["matrix", "reference", "reference"]);
+    assert!(twice.status.code() == Some(2) && stderr(&twice).contains("old=reference{bin=..}"), "{}", stderr(&twice));
+    program.assert_clean();
+}

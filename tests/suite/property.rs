@@ -42,6 +42,7 @@ impl Server {
             letters,
             anonymous: false,
             root: ROOT.to_owned(),
+            directory: Vec::new(),
         };
         let accounts = [account("alice", Letters::ALL), account("bob", Letters::parse("elr").unwrap())];
         let instance = runtime.block_on(Reference::default().start(&Settings::default(), &accounts)).unwrap();

@@ -60,7 +60,7 @@ enum What {
         server: String,
 
         /// A variable of the profile; may be given several times.
-        #[arg(long, value_name = "KEY=VALUE", value_parser = super::run::key_value)]
+        #[arg(long, value_name = "KEY=VALUE", value_parser = super::which::key_value)]
         set: Vec<(String, String)>,
     },
 }

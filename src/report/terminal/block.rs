@@ -3,12 +3,12 @@
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
 use super::super::hexdump;
-use super::super::plain::{again, line_of, printable};
+use super::super::plain::{again, line_of, printable, without_citations};
 use super::super::transcript::{Lanes, Row, rows, seconds, wrap};
-use super::paint::Paint;
 use super::took;
 use crate::ftp::transcript::{DiskState, Observed, What};
 use crate::judge::verdict::{Facet, Finding, Verdict};
+use crate::report::paint::Paint;
 use crate::requirement::Catalogue;
 use crate::run::event::CaseReport;
 
@@ -184,15 +184,6 @@ fn snippet(report: &CaseReport, finding: &Finding, paint: Paint, width: usize) -
     let drawn = renderer.term_width(width).render(&[group]);
     // The empty title leaves an empty line, and the frame is open below; neither says anything.
     drawn.lines().filter(|line| !line.trim().is_empty()).map(|line| line.trim_end().to_owned()).collect()
-}
-
-/// What a line demands: without the requirement ids at its end.
-fn without_citations(said: &str) -> &str {
-    let said = said.trim_end();
-    let Some(before) = said.strip_suffix(']').and_then(|open| open.rsplit_once(" [")).map(|(before, _)| before.trim_end()) else {
-        return said;
-    };
-    if before.is_empty() { said } else { before }
 }
 
 /// The lines of the body that stand before the one under the caret.

@@ -155,6 +155,7 @@ impl<'a> Scope<'a, '_> {
             | Action::Close(Channel::Control)
             | Action::HalfClose(Channel::Control)
             | Action::Stall(_)
+            | Action::Settle(_)
             | Action::Abort(_)
             | Action::Sync(_)
             | Action::DiskUnchanged

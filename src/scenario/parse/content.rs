@@ -50,6 +50,7 @@ pub(in crate::scenario) const RESERVED: &[&str] = &[
     "reply",
     "split",
     "stall",
+    "settle",
     "sync",
     "tls",
     "together",

@@ -28,6 +28,7 @@ const STEPS: &[&str] = &[
     "close",
     "half-close",
     "stall",
+    "settle",
     "abort",
     "listen",
     "listener",
@@ -86,6 +87,7 @@ fn action(cursor: &mut Cursor<'_>, word: &str) -> Read<Action> {
         "close" => Action::Close(channel(cursor)?),
         "half-close" => Action::HalfClose(channel(cursor)?),
         "stall" => Action::Stall(cursor.duration()?),
+        "settle" => Action::Settle(cursor.duration()?),
         "abort" => abort(cursor)?,
         "listen" => listen(cursor)?,
         "listener" => {
@@ -383,6 +385,7 @@ pub(super) const fn is_judged(kind: &LineKind) -> bool {
                 | Action::Close(_)
                 | Action::HalfClose(_)
                 | Action::Stall(_)
+                | Action::Settle(_)
                 | Action::Abort(_)
                 | Action::Listen { .. }
                 | Action::Sync(_)

@@ -135,6 +135,7 @@ impl Profile {
             letters: Letters::ALL,
             anonymous: true,
             root: "root".to_owned(),
+            directory: Vec::new(),
         };
         let named = Account { name: "alice".to_owned(), anonymous: false, ..account.clone() };
         let all =
@@ -224,9 +225,13 @@ impl Profile {
             Err(error) => error.to_string(),
         };
         let told = self.command_line(&self.file.program.check);
+        Some(format!("{} is not there: `{told}`: {why}{}", self.file.name, self.install()))
+    }
+
+    /// What installs it, where the profile says that.
+    fn install(&self) -> String {
         let install = self.file.program.install.as_ref().and_then(|template| self.context().fill(template, &self.source).ok());
-        let install = install.map_or_else(String::new, |install| format!("; install it: {install}"));
-        Some(format!("{} is not there: `{told}`: {why}{install}", self.file.name))
+        install.map_or_else(String::new, |install| format!("; install it: {install}"))
     }
 
     /// A command that asks about the program, without a server: of the environment it has what can be said without one.
@@ -248,10 +253,12 @@ impl Profile {
         if let Some(missing) = self.missing().await {
             return StartError::Server(missing);
         }
+        let hint =
+            if why.ends_with("with code 0") { " (a server that goes to the background must be started in the foreground)" } else { "" };
         let text = log.text();
         let lines: Vec<&str> = text.lines().collect();
         let last = lines[lines.len().saturating_sub(SHOWN)..].iter().map(|line| format!("\n  {line}")).collect::<String>();
-        StartError::Server(format!("{} did not start: {why}{last}", self.file.name))
+        StartError::Server(format!("{} did not start: {why}{hint}{last}", self.file.name))
     }
 }
 
@@ -287,6 +294,7 @@ impl Target for Profile {
                 Eol::Crlf => b"\r\n",
             },
             login_delay: can.login_delay,
+            lacks: self.file.lacks.clone(),
         }
     }
 
@@ -379,6 +387,9 @@ impl Profile {
         let shown = command.get_program().display().to_string();
         match Process::spawn(command, log) {
             Ok(process) => Ok(process),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(self.not_started(format!("{shown}: {error}{}", self.install()), log).await)
+            }
             Err(error) => Err(self.not_started(format!("{shown}: {error}"), log).await),
         }
     }

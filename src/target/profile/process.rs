@@ -7,7 +7,8 @@
 //! kernel closes that pipe. The keeper is there before the program, so there is no moment in between; and as long as it is
 //! there, the group's number is nobody else's. (A signal at the parent's death, PR_SET_PDEATHSIG, would be lost where a
 //! program changes its user, would not reach the program's children, and comes already at the death of the thread that
-//! started it.) A program whose children leave the group needs its own way to end them.
+//! started it.) A daemon leaves its group; so each program and all its children carry a mark in their environment, by which
+//! they are found (Linux: `/proc`). One that leaves the group *and* empties its environment is lost.
 
 use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -26,7 +27,12 @@ use super::file::Signal;
 use crate::target::log::Log;
 
 /// What the keeper does; signals that a terminal or a stop sends to its group are not for it.
-const KEEPER: &str = "trap '' HUP INT QUIT TERM; while read -r line; do :; done; kill -KILL 0";
+const KEEPER: &str = "trap '' HUP INT QUIT TERM; while read -r line; do :; done; \
+    for place in $(grep -l \"$1\" /proc/[0-9]*/environ 2>/dev/null); do place=${place#/proc/}; kill -KILL ${place%/environ}; done; kill -KILL 0";
+/// The variable that marks a program and its children.
+const MARK: &str = "FTPSPEC_GROUP";
+/// So often those with the mark are looked for: one that is found late may have had a child meanwhile.
+const HUNTS: usize = 5;
 /// Bytes of a line of output that are kept together.
 const LINE: u64 = 64 << 10;
 /// How long is waited for the last words of a program that ended: a child of it may hold its output open.
@@ -36,24 +42,40 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Group {
     keeper: std::process::Child,
+    mark: String,
 }
 
 impl Group {
     pub(super) fn new() -> io::Result<Self> {
+        let mark = std::iter::repeat_with(fastrand::alphanumeric).take(20).collect::<String>();
         let mut command = std::process::Command::new("/bin/sh");
-        command.args(["-c", KEEPER]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
-        Ok(Self { keeper: command.spawn()? })
+        command.args(["-c", KEEPER, "keeper", &mark]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
+        Ok(Self { keeper: command.spawn()?, mark })
     }
 
-    /// Its number, for [`CommandExt::process_group`].
+    /// Its number.
     fn id(&self) -> i32 {
         i32::try_from(self.keeper.id()).expect("the system's process numbers are positive and of this type")
     }
 
+    /// Puts a program into the group.
+    fn take(&self, command: &mut std::process::Command) {
+        command.env(MARK, &self.mark).process_group(self.id());
+    }
+
     fn kill(&self) {
+        // That nobody is left is what is wanted.
         if let Some(group) = Pid::from_raw(self.id()) {
-            // That nobody is left in it is what is wanted.
             let _ = kill_process_group(group, rustix::process::Signal::KILL);
+        }
+        for _ in 0..HUNTS {
+            let hidden = marked(&self.mark);
+            if hidden.is_empty() {
+                return;
+            }
+            for pid in hidden {
+                let _ = kill_process(pid, rustix::process::Signal::KILL);
+            }
         }
     }
 }
@@ -64,6 +86,17 @@ impl Drop for Group {
         // Killed, it is over at once.
         let _ = self.keeper.wait();
     }
+}
+
+/// The processes with this mark in their environment that are no zombies: those have none.
+fn marked(mark: &str) -> Vec<Pid> {
+    let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let numbers = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
+    let has = |number: &i32| {
+        let environment = std::fs::read(format!("/proc/{number}/environ")).unwrap_or_default();
+        environment.windows(mark.len()).any(|window| window == mark.as_bytes())
+    };
+    numbers.filter(has).filter_map(Pid::from_raw).collect()
 }
 
 /// A program that was started.
@@ -84,7 +117,8 @@ impl Process {
     /// What the system says, like that there is no such program.
     pub(super) fn spawn(mut command: std::process::Command, log: &Log) -> io::Result<Self> {
         let group = Group::new()?;
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(group.id());
+        group.take(&mut command);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = Command::from(command).kill_on_drop(true).spawn()?;
         let (tell, lines) = mpsc::unbounded_channel();
         let stdout = child.stdout.take().map(|out| tokio::spawn(read(out, log.clone(), Some(tell))));
@@ -196,7 +230,8 @@ async fn read(from: impl AsyncRead + Unpin, log: Log, tell: Option<mpsc::Unbound
 /// What the system says; a timeout where it does not end in time, and is killed.
 pub(super) fn ask(mut command: std::process::Command, deadline: Duration) -> io::Result<Output> {
     let group = Group::new()?;
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(group.id());
+    group.take(&mut command);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn()?;
     let (tell, told) = std::sync::mpsc::channel();
     // Killed, the command's output ends, and with it the thread.
@@ -262,6 +297,22 @@ mod tests {
         for pid in pids {
             gone(&pid).await;
         }
+    }
+
+    #[tokio::test]
+    async fn one_that_hides_is_found() {
+        // As daemons do: a session of its own, and nobody who waits for it.
+        let hides = "setsid sh -c 'echo $$; exec sleep 1000' & sleep 1000";
+        let mut stopped = Process::spawn(shell(hides), &Log::new(Vec::new())).unwrap();
+        let pid = next(&mut stopped).await;
+        assert!(lives(&pid));
+        stopped.stop(Signal::Kill, Duration::ZERO).await;
+        gone(&pid).await;
+        let mut killed = Process::spawn(shell(hides), &Log::new(Vec::new())).unwrap();
+        let pid = next(&mut killed).await;
+        // What the kernel does when our process is killed.
+        drop(killed.group.keeper.stdin.take());
+        gone(&pid).await;
     }
 
     #[tokio::test]

@@ -156,6 +156,7 @@ mod tests {
             letters: Letters::parse("elr").unwrap(),
             anonymous: false,
             root: "a".to_owned(),
+            directory: Vec::new(),
         };
         let settings = Settings { idle_timeout: Some(Duration::from_millis(1500)), ..Settings::default() };
         let set = BTreeMap::from([("python".to_owned(), "python3".to_owned())]);
