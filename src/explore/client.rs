@@ -170,30 +170,15 @@ impl Client {
             What::Rename { from, to } => self.rename(from, to).await,
             What::Store { append, rest, path, source, cut } => {
                 let verb = if *append { "APPE" } else { "STOR" };
-                let seen = self.store(*rest, &line(verb, path), &source.content(), cut.as_ref()).await;
-                self.take_back(*rest, expected, seen).await
+                self.store(*rest, &line(verb, path), &source.content(), cut.as_ref()).await
             }
-            What::Fetch { rest, path, cut } => {
-                let seen = self.fetch(*rest, &line("RETR", path), &expected.brings, cut.as_ref()).await;
-                self.take_back(*rest, expected, seen).await
-            }
+            What::Fetch { rest, path, cut } => self.fetch(*rest, &line("RETR", path), &expected.brings, cut.as_ref()).await,
             What::Resume { append, path, source } => self.resume(*append, path, &source.content()).await,
             What::List { verb, path } => {
                 let command = path.as_ref().map_or_else(|| verb.word().as_bytes().to_vec(), |path| line(verb.word(), path));
                 self.fetch(None, &command, &Brings::Nothing, None).await
             }
             What::Together { .. } => Seen::default(),
-        }
-    }
-
-    /// REST 0 behind a denied transfer, as RFC 3659 section 5.3 has clients do: whether a denial uses REST up is not said.
-    async fn take_back(&mut self, rest: Option<u64>, expected: &Expectation, seen: Seen) -> Seen {
-        if rest.is_none() || !expected.is_denial() || !matches!(seen.ending, Ending::Refused(_)) {
-            return seen;
-        }
-        match self.ask(b"REST 0").await {
-            Ok(_) => seen,
-            Err(broken) => Seen { ending: broken.into(), ..seen },
         }
     }
 

@@ -349,7 +349,12 @@ impl Reader<'_> {
         let is_middle = rest.is_some() && rest != len;
         let accept = if is_middle { Accept::May } else { self.must(&[&target], cites) };
         let choices = match rest.filter(|_| is_middle) {
-            Some(rest) => vec![State::File(Content::Chain(vec![self.content(&target).slice(0, rest), source.content()]))],
+            Some(rest) => {
+                let (old, new) = (self.content(&target), source.content());
+                let cut_off = Content::Chain(vec![old.slice(0, rest), new.clone()]);
+                let patched = Content::Chain(vec![old.slice(0, rest), new.clone(), old.slice(rest + new.len(), old.len())]);
+                vec![State::File(cut_off), State::File(patched)]
+            }
             None => Vec::new(),
         };
         let leaves = cut.filter(|cut| cut.how != CutKind::Stall).map(|cut| {

@@ -243,6 +243,12 @@ impl Operation {
         }
     }
 
+    /// Whether REST stands before it.
+    #[must_use]
+    pub fn has_rest(&self) -> bool {
+        matches!(&self.what, What::Store { rest: Some(_), .. } | What::Fetch { rest: Some(_), .. })
+    }
+
     /// Whether it is broken off.
     #[must_use]
     pub fn is_cut(&self) -> bool {

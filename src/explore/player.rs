@@ -204,6 +204,13 @@ impl Player<'_> {
                 }
             }
         }
+        // Whether a denial uses REST up is not said: the session is not used again.
+        if !accepted && expected.is_denial() && operation.has_rest() {
+            if let Some(told) = self.clients[operation.session].quit().await {
+                return Err(Stop::Wrong(Divergence::new(Kind::Session, "959-4.1.1-quit-closes", told), false));
+            }
+            self.model.leave(operation.session);
+        }
         for (index, path) in expected.touches.iter().enumerate() {
             let state = self.model.state(path);
             let choices = if index == 0 && accepted { expected.choices.as_slice() } else { &[] };

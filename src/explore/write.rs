@@ -220,12 +220,10 @@ impl Writer {
             What::List { verb, path } => self.list(*verb, path.as_deref(), &step),
             What::Together { first, session, second } => self.together(operation.session, first, *session, second, &step),
         }
-        if let What::Store { rest: Some(_), .. } | What::Fetch { rest: Some(_), .. } = &operation.what
-            && expected.is_denial()
-            && told.is_none()
-        {
-            self.line("C> REST 0");
-            self.line("S> 2xx | 3xx | 4xx | 5xx");
+        if operation.has_rest() && expected.is_denial() && told.is_none() {
+            self.line("C> QUIT");
+            self.line("S> 2xx, end");
+            self.open[operation.session] = false;
         }
         self.states(&step);
     }
