@@ -20,14 +20,18 @@ pub mod exit;
 
 mod baseline;
 mod check;
+mod config;
 mod explain;
 mod fmt;
 mod get;
 mod list;
 mod matrix;
+mod merge;
+mod new;
 mod probe;
 mod profile;
 mod put;
+mod report;
 mod requirements;
 mod run;
 mod serve;
@@ -54,6 +58,10 @@ enum Verb {
     Probe(probe::Arguments),
     /// Play scenarios against many servers, and show them side by side.
     Matrix(matrix::Arguments),
+    /// Put the reports of the parts of a run together.
+    Merge(merge::Arguments),
+    /// Write an `ftpspec.toml` and a first scenario, to begin with.
+    New(new::Arguments),
     /// Show or mend the list of a server's known failures.
     Baseline(baseline::Arguments),
     /// Write a profile of a server to begin with, or say what is wrong with one.
@@ -101,6 +109,9 @@ enum Wrong {
     /// A baseline that cannot be read.
     #[error(transparent)]
     Baseline(#[from] BaselineError),
+    /// An `ftpspec.toml` that cannot be understood.
+    #[error("{} cannot be read", .0.source.name)]
+    Config(Problem),
     /// A transfer that did not come to its end.
     #[error(transparent)]
     Hand(#[from] HandError),
@@ -167,6 +178,8 @@ fn perform(verb: Verb, output: &mut Output) -> Exit {
         Verb::Run(arguments) => run::run(&arguments, output),
         Verb::Probe(arguments) => probe::probe(&arguments, output),
         Verb::Matrix(arguments) => matrix::matrix(&arguments, output),
+        Verb::Merge(arguments) => merge::merge(&arguments, output),
+        Verb::New(arguments) => new::new(&arguments, output),
         Verb::Baseline(arguments) => baseline::baseline(&arguments, output),
         Verb::Profile(arguments) => profile::profile(&arguments, output),
         Verb::Check(arguments) => check::check(&arguments, output),
@@ -185,7 +198,7 @@ fn perform(verb: Verb, output: &mut Output) -> Exit {
 fn tell(wrong: &Wrong, output: &mut Output) -> Exit {
     let exit = match wrong {
         Wrong::Suite(SuiteError::Unreadable(_)) => Exit::Parse,
-        Wrong::Usage(_) | Wrong::Server(_) | Wrong::Select(_) | Wrong::Suite(_) | Wrong::Baseline(_) => Exit::Usage,
+        Wrong::Usage(_) | Wrong::Server(_) | Wrong::Select(_) | Wrong::Suite(_) | Wrong::Baseline(_) | Wrong::Config(_) => Exit::Usage,
         Wrong::Hand(error) => transfer::exit(error),
         // Who reads only the beginning (`ftpspec list | head`) has got what was asked for.
         Wrong::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return Exit::Expected,
@@ -194,7 +207,7 @@ fn tell(wrong: &Wrong, output: &mut Output) -> Exit {
     let told = match wrong {
         Wrong::Suite(SuiteError::Unreadable(problems)) => output.problems(problems),
         Wrong::Server(StartError::Profile { text, diagnostic }) => writeln!(output.err, "{}", diagnostic.render(text, output.color_err)),
-        Wrong::Baseline(BaselineError::Unreadable(problem)) => output.problems(std::slice::from_ref(problem)),
+        Wrong::Baseline(BaselineError::Unreadable(problem)) | Wrong::Config(problem) => output.problems(std::slice::from_ref(problem)),
         Wrong::Suite(_)
         | Wrong::Baseline(_)
         | Wrong::Usage(_)

@@ -4,6 +4,7 @@
 mod architecture;
 mod baseline;
 mod browser;
+mod ci;
 mod degenerate;
 mod hand;
 mod html;
@@ -70,7 +71,7 @@ fn suite() -> Vec<Arc<Case>> {
 
 fn plan() -> Plan {
     let (slow, cases): (Vec<_>, Vec<_>) = suite().into_iter().partition(|case| case.slow);
-    Plan { cases, slow: slow.len() }
+    Plan { cases, slow: slow.len(), part: None }
 }
 
 /// The verdicts by id.
