@@ -40,7 +40,7 @@ impl Target for Lacking {
 async fn what_is_lacking_is_unsupported_with_its_reason() {
     let cases = suite().into_iter().filter(|case| case.id.starts_with("listing/names#")).collect();
     let target = Arc::new(Lacking(Reference::new(Vec::new())));
-    let (reports, _) = run::collect(target, Plan::new(cases, false), Options::default()).await;
+    let (reports, _) = run::collect(target, Plan { cases, ..Plan::default() }, Options::default()).await;
     let seen: Vec<_> = reports.iter().map(|report| (report.case.id.as_str(), report.outcome.verdict, report.reason.as_deref())).collect();
     let wanted = [("listing/names#list", Verdict::Unsupported, Some("nobody set it up")), ("listing/names#mlsd", Verdict::Pass, None)];
     assert_eq!(seen, wanted);
