@@ -41,6 +41,7 @@ pub(super) const DIALOGUES: &[Dialogue] = &[
         "PASV\nRETR f\n! connect\nPASV\nSTOR f\n! connect\n! data x\n! end\nREST 2\nPASV\nSTOR f\n! connect\n! data x\n! end\nRNFR f\nRNTO x",
         "227 550 227 550 350 227 550 550 550",
     ),
+    ("denied-inside", "elr", "DELE f\nCWD d\nDELE g\nDELE ../f", "550 250 550 550"),
     ("append-is-not-store", "a", "PASV\nSTOR f\n! connect\n! data x\n! end\nREST 0\nAPPE f", "227 550 350 554"),
     (
         "ungoverned",
