@@ -168,7 +168,9 @@ fn brought(operation: &Operation, expected: &Expectation, seen: &Seen, accepted:
                 Some(told) if told == path.to_bytes() || is_below(&told, path) => Ok(()),
                 _ => {
                     let told = format!("PWD says {}, and it is {path}", shown(lines.last().map_or(&[], Vec::as_slice)));
-                    Err(Divergence::new(Kind::Reply, "959-4.1.3-pwd-returns-cwd", told))
+                    let quoted = path.to_bytes().contains(&b'"');
+                    let cites = if quoted { "959-A2-257-quote-doubling" } else { "959-4.1.3-pwd-returns-cwd" };
+                    Err(Divergence::new(Kind::Reply, cites, told))
                 }
             }
         }

@@ -10,12 +10,12 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{Mutex, watch};
 
 use super::arena::Arena;
-use super::compare::Divergence;
+use super::compare::{Divergence, Kind};
 use super::coverage::Coverage;
 use super::draft::Drafts;
 use super::event::{Event, Progress, Proof, Summary};
 use super::investigate::{Investigated, Suspect, investigate};
-use super::known::Known;
+use super::known::{Known, Mark};
 use super::player::{Cast, Manner, Played, play};
 use super::strategy::{CaseDraft, Topic, case};
 use crate::target::Target;
@@ -82,8 +82,13 @@ struct Shared {
 #[derive(Default)]
 struct State {
     known: Known,
+    /// The last steps of failures that came and went.
+    fleeting: Vec<(Mark, Kind)>,
     summary: Summary,
 }
+
+/// So many failures with the same last step, which all came and went, are looked into.
+const FLEETING: usize = 2;
 
 /// Explores a server and tells what happens; the last event is always [`Event::Over`].
 pub async fn explore(
@@ -236,11 +241,13 @@ impl Shared {
     }
 
     /// A case failed: it is a known failure, or looked into now.
-    async fn suspect(&self, slot: usize, suspect: Suspect, marks: &[super::known::Mark]) {
+    async fn suspect(&self, slot: usize, suspect: Suspect, marks: &[Mark]) {
         let _bench = self.bench.lock().await;
         {
             let mut state = self.state.lock().await;
-            if state.known.covers(marks, suspect.divergence.kind) {
+            let step = marks.last().map(|last| (*last, suspect.divergence.kind));
+            let gone = state.fleeting.iter().filter(|known| Some(**known) == step).count();
+            if state.known.covers(marks, suspect.divergence.kind) || gone >= FLEETING {
                 state.summary.repeated += 1;
                 return;
             }
@@ -254,6 +261,9 @@ impl Shared {
         let kind = suspect.divergence.kind;
         let Investigated { finding, way } = investigate(&self.target, &ground, suspect, self.options.seed).await;
         let mut state = self.state.lock().await;
+        if finding.proof == Proof::Fleeting {
+            state.fleeting.extend(marks.last().map(|last| (*last, kind)));
+        }
         if !state.known.learn(way, marks.last().copied(), kind) {
             state.summary.repeated += 1;
             return;
