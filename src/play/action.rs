@@ -64,8 +64,8 @@ impl Player<'_, '_> {
                 tokio::time::sleep(*duration).await;
                 self.record.event(id, &branch.session().name, What::Stalled(*duration));
             }
-            Action::Settle(duration) => {
-                branch.session().settle(*duration).await;
+            Action::Settle(channel, duration) => {
+                branch.session().settle(*channel, *duration).await;
                 self.record.event(id, &branch.session().name, What::Looked);
             }
             Action::Abort(kind) => self.abort(branch.session(), id, *kind).await,

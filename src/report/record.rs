@@ -20,7 +20,7 @@ use crate::run::partition::Partition;
 pub mod join;
 pub mod replay;
 
-mod transcript;
+pub(in crate::report) mod transcript;
 
 /// The form of the record; a new number where a reader could break.
 pub const SCHEMA: &str = "ftpspec.report/1";

@@ -98,7 +98,7 @@ pub(super) fn write(event: &Event) -> serde_json::Result<Value> {
 ///
 /// # Errors
 /// What is wrong with it, in words.
-pub(super) fn read(value: &Value) -> Result<Event, String> {
+pub(in crate::report) fn read(value: &Value) -> Result<Event, String> {
     let said = Said::deserialize(value).map_err(|error| format!("an event of a transcript cannot be read: {error}"))?;
     let what = said.what.what().ok_or_else(|| format!("an event of a transcript is none: {value}"))?;
     Ok(Event { at: time(said.at_ms), step: said.step, session: Arc::from(said.session), what })
