@@ -1,6 +1,5 @@
 //! `ftpspec explore`: its arguments, its progress, and the files that it writes.
 
-use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -130,8 +129,6 @@ struct Teller<'a> {
     output: &'a mut Output,
     seed: u64,
     bar: Option<ProgressBar>,
-    /// Names that were given to files.
-    names: BTreeMap<String, u32>,
 }
 
 impl<'a> Teller<'a> {
@@ -141,7 +138,7 @@ impl<'a> Teller<'a> {
             let style = ProgressStyle::with_template("{spinner} {wide_msg}").expect("a template that reads");
             ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_style(style)
         });
-        Self { arguments, output, seed, bar, names: BTreeMap::new() }
+        Self { arguments, output, seed, bar }
     }
 
     fn line(&mut self, line: &str) -> io::Result<()> {
@@ -166,9 +163,10 @@ impl<'a> Teller<'a> {
                     #[expect(clippy::cast_precision_loss, reason = "for people")]
                     let per_second = |count: u64| count as f64 / progress.elapsed.as_secs_f64().max(0.001);
                     let (kinds, codes) = progress.kinds;
+                    let largest = progress.largest.map_or_else(|| "0".to_owned(), |power| magnitude(1 << power));
                     let (cases, operations) = (progress.cases, progress.operations);
                     bar.set_message(format!(
-                        "{:.0} s  {cases} cases ({:.0}/s)  {operations} operations ({:.0}/s)  {kinds} kinds, {codes} reply codes  {}",
+                        "{:.0} s  {cases} cases ({:.0}/s)  {operations} operations ({:.0}/s)  {kinds} kinds, {codes} reply codes, up to {largest}B  {}",
                         progress.elapsed.as_secs_f64(),
                         per_second(cases),
                         per_second(operations),
@@ -211,7 +209,7 @@ impl<'a> Teller<'a> {
         let case = finding.case;
         self.line(&format!("  found     by case {case} ({}) after {after:.1} s; fails {failed} of {played} times", finding.topic.word()))?;
         match &finding.proof {
-            Proof::Shown | Proof::Fleeting => {}
+            Proof::Shown | Proof::Deviation | Proof::Fleeting => {}
             Proof::NotReproduced(told) | Proof::NotBelieved(told) => self.line(&format!("  but       {told}"))?,
         }
         if let Some(file) = file {
@@ -222,20 +220,22 @@ impl<'a> Teller<'a> {
         self.line("")
     }
 
-    /// Writes a scenario file; a name that is taken gets a number.
-    fn write(&mut self, finding: &Finding, text: &str) -> io::Result<PathBuf> {
+    /// Writes a scenario file; where another finding has its name it gets a number.
+    fn write(&self, finding: &Finding, text: &str) -> io::Result<PathBuf> {
         std::fs::create_dir_all(&self.arguments.out)?;
-        let stem = format!(
-            "{}-{}",
-            self.arguments.server.rsplit('/').next().unwrap_or("server").trim_end_matches(".toml"),
-            finding.divergence.cites
-        );
-        let count = self.names.entry(stem.clone()).or_default();
-        *count += 1;
-        let name = if *count > 1 { format!("{stem}-{count}.ftp") } else { format!("{stem}.ftp") };
-        let path = self.arguments.out.join(name);
-        std::fs::write(&path, text)?;
-        Ok(path)
+        let server = self.arguments.server.rsplit('/').next().unwrap_or("server").trim_end_matches(".toml");
+        let stem = format!("{server}-{}", finding.divergence.cites);
+        for number in 1_u32.. {
+            let name = if number > 1 { format!("{stem}-{number}.ftp") } else { format!("{stem}.ftp") };
+            let path = self.arguments.out.join(name);
+            match std::fs::read(&path) {
+                Ok(there) if there == text.as_bytes() => return Ok(path),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return std::fs::write(&path, text).map(|()| path),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::Error::other("all names are taken"))
     }
 
     fn over(&mut self, summary: &Summary) -> io::Result<()> {
@@ -271,7 +271,19 @@ impl<'a> Teller<'a> {
             self.line(&format!("{:<28} {done:>10} {refused:>10}", class.to_string()))?;
         }
         let codes: Vec<String> = summary.coverage.codes.iter().map(|(code, count)| format!("{code} \u{d7} {count}")).collect();
-        self.line(&format!("\nreplies: {}\n", codes.join(", ")))
+        let from = |size: &Option<u32>| size.map_or_else(|| "0".to_owned(), |power| magnitude(1 << power));
+        let sizes: Vec<String> = summary.coverage.sizes.iter().map(|(size, count)| format!("{} \u{d7} {count}", from(size))).collect();
+        self.line(&format!("\nreplies: {}", codes.join(", ")))?;
+        self.line(&format!("bytes moved by a transfer, from each on to the next: {}\n", sizes.join(", ")))
+    }
+}
+
+/// A power of two with its unit.
+fn magnitude(bytes: u64) -> String {
+    match bytes {
+        0..1024 => bytes.to_string(),
+        1024..1_048_576 => format!("{}Ki", bytes >> 10),
+        _ => format!("{}Mi", bytes >> 20),
     }
 }
 
@@ -281,6 +293,7 @@ const STEPS: usize = 20;
 const fn heading(proof: &Proof) -> &'static str {
     match proof {
         Proof::Shown => "fail",
+        Proof::Deviation => "deviation",
         Proof::NotReproduced(_) => "suspect",
         Proof::NotBelieved(_) => "error",
         Proof::Fleeting => "fleeting",

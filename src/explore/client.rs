@@ -22,6 +22,8 @@ use crate::wire::stream::Connect;
 const LISTING: usize = 1 << 20;
 /// How long a stalled transfer stands still.
 const STALL: Duration = Duration::from_millis(15);
+/// How long a reply that is missing is waited for, where the one behind it came.
+const LATE: Duration = Duration::from_secs(1);
 
 /// A control connection and who it belongs to.
 #[derive(Debug)]
@@ -326,6 +328,14 @@ impl Client {
                 }
             }
         }
+        if replies < 2
+            && let Some(control) = &mut self.control
+            && let Received::Reply(late) = control.read_reply(self.deadline.min(LATE)).await
+        {
+            let told = format!("{} to a transfer and its ABOR comes behind the reply to the next command", code(&late));
+            seen.ending = Ending::Broken(told, false);
+            return;
+        }
         seen.aborted = Some(replies);
     }
 
@@ -465,6 +475,12 @@ pub(super) async fn together(one: &mut Client, two: &mut Client, operation: &Ope
             one.ended(read).await
         }
     };
+    if expected.brings == Brings::Contest {
+        return match [&seen.ending, &other.ending].into_iter().find(|ending| matches!(ending, Ending::Broken(..))) {
+            Some(broken) => Seen { ending: broken.clone(), ..Seen::default() },
+            None => one.simple(&line("DELE", first.path())).await,
+        };
+    }
     Seen { other: Some(Box::new(other)), ..seen }
 }
 

@@ -98,10 +98,7 @@ pub fn compare(operation: &Operation, expected: &Expectation, seen: &Seen) -> Re
         let told = format!("{replies} replies came to a transfer and its ABOR");
         return Err(Divergence::new(Kind::Session, "959-4.1.3-abor-busy-426-226", told));
     }
-    let cut = match &operation.what {
-        What::Store { cut, .. } | What::Fetch { cut, .. } => cut.map(|cut| cut.how),
-        _ => None,
-    };
+    let cut = operation.cut().map(|cut| cut.how);
     let accepted = match (&seen.ending, expected.accept) {
         (Ending::Broken(told, silent), _) => {
             return Err(Divergence::new(if *silent { Kind::Silence } else { Kind::Session }, SILENCE, told.clone()));
@@ -159,7 +156,7 @@ fn began(seen: &Seen) -> bool {
 fn brought(operation: &Operation, expected: &Expectation, seen: &Seen, accepted: bool, cut: Option<CutKind>) -> Result<(), Divergence> {
     let wrong = |kind, told: String| Err(Divergence::new(kind, expected.cites, told));
     match &expected.brings {
-        Brings::Nothing => Ok(()),
+        Brings::Nothing | Brings::Contest => Ok(()),
         Brings::Directory(new, old) => {
             let path = if accepted { new } else { old };
             let lines = seen.directory.as_ref().unwrap_or(&seen.lines);
@@ -188,10 +185,16 @@ fn brought(operation: &Operation, expected: &Expectation, seen: &Seen, accepted:
             let told = seen.lines.last().map(|line| String::from_utf8_lossy(line).trim().to_owned()).unwrap_or_default();
             if told.split('.').next() == Some(time) { Ok(()) } else { wrong(Kind::Reply, format!("MDTM says {told}, and it is {time}")) }
         }
-        Brings::Facts(size) => facts(&seen.lines, *size).map_or(Ok(()), |told| wrong(Kind::Reply, told)),
+        Brings::Facts(size) => match facts(&seen.lines, *size) {
+            Some((cites, told)) => Err(Divergence::new(Kind::Reply, cites, told)),
+            None => Ok(()),
+        },
         Brings::Entries(verb, entries) => {
             let listing = seen.data.as_ref().map_or(&[][..], |data| &data.head);
-            listed(*verb, entries, listing).map_or(Ok(()), |told| wrong(Kind::Listing, told))
+            match listed(*verb, entries, listing) {
+                Some((cites, told)) => Err(Divergence::new(Kind::Listing, cites.unwrap_or(expected.cites), told)),
+                None => Ok(()),
+            }
         }
         Brings::Both(first, second) => {
             for (content, data) in [(first, &seen.data), (second, seen.other.as_ref().map_or(&None, |other| &other.data))] {
@@ -226,33 +229,36 @@ fn whole(expected: &Expectation, data: &Observed, part: bool) -> Result<(), Dive
     Err(Divergence::new(Kind::Data, expected.cites, told))
 }
 
-/// What is wrong with an MLST reply.
-fn facts(lines: &[Vec<u8>], size: Option<u64>) -> Option<String> {
+/// What is wrong with an MLST reply, and the requirement that it breaks.
+fn facts(lines: &[Vec<u8>], size: Option<u64>) -> Option<(&'static str, String)> {
     let entry = lines.iter().filter_map(|line| line.strip_prefix(b" ")).find_map(Entry::parse)?;
     entry_facts(&entry, size)
 }
 
-fn entry_facts(entry: &Entry, size: Option<u64>) -> Option<String> {
+fn entry_facts(entry: &Entry, size: Option<u64>) -> Option<(&'static str, String)> {
     let text = |name: &str| entry.fact(name).map(|value| String::from_utf8_lossy(value).to_ascii_lowercase());
     let name = shown(&entry.name);
     let kind = text("type");
     match (size, kind.as_deref()) {
-        (Some(_), Some("dir" | "cdir" | "pdir")) => return Some(format!("{name} is a file, and its type is said to be dir")),
-        (None, Some("file")) => return Some(format!("{name} is a directory, and its type is said to be file")),
+        (Some(_), Some("dir" | "cdir" | "pdir")) => {
+            return Some(("3659-7.5.1.1-type-file", format!("{name} is a file, and its type is said to be dir")));
+        }
+        (None, Some("file")) => return Some(("3659-7.5.1.3-type-dir", format!("{name} is a directory, and its type is said to be file"))),
         _ => {}
     }
     let told = text("size")?;
     let size = size?;
-    (told != size.to_string()).then(|| format!("the size of {name} is said to be {told}, and it is {size}"))
+    let wrong = || ("3659-7.5.7-size-fact-octets", format!("the size of {name} is said to be {told}, and it is {size}"));
+    (told != size.to_string()).then(wrong)
 }
 
 /// What is wrong with a listing. Names that begin with a dot may be left out by LIST and NLST, and lines for people are
-/// looked at only for names that nobody can misread.
-fn listed(verb: ListVerb, entries: &[(Vec<u8>, Option<u64>)], listing: &[u8]) -> Option<String> {
+/// looked at only for names that nobody can misread. Where only facts are wrong, the requirement that the first of them breaks.
+fn listed(verb: ListVerb, entries: &[(Vec<u8>, Option<u64>)], listing: &[u8]) -> Option<(Option<&'static str>, String)> {
     let lines: Vec<&[u8]> =
         listing.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line)).filter(|line| !line.is_empty()).collect();
     let plain = |name: &[u8]| name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'.') && !name.starts_with(b".");
-    let mut told = String::new();
+    let (mut told, mut cites) = (String::new(), None);
     match verb {
         ListVerb::List => {
             let ends = |line: &[u8], name: &[u8]| line.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with(b" "));
@@ -283,13 +289,14 @@ fn listed(verb: ListVerb, entries: &[(Vec<u8>, Option<u64>)], listing: &[u8]) ->
             set(entries, &names, &mut told);
             for entry in &parsed {
                 let known = entries.iter().find(|(name, _)| *name == entry.name);
-                if let Some(wrong) = known.and_then(|(_, size)| entry_facts(entry, *size)) {
+                if let Some((broken, wrong)) = known.and_then(|(_, size)| entry_facts(entry, *size)) {
+                    cites = cites.or(told.is_empty().then_some(broken));
                     let _ = write!(told, "{wrong}; ");
                 }
             }
         }
     }
-    (!told.is_empty()).then(|| told.trim_end_matches("; ").to_owned())
+    (!told.is_empty()).then(|| (cites, told.trim_end_matches("; ").to_owned()))
 }
 
 /// Compares names; those that begin with a dot may be missing.
@@ -346,7 +353,8 @@ mod tests {
     }
 
     fn check(verb: ListVerb, listing: &str, expect: Option<&str>) {
-        assert_eq!(listed(verb, &entries(), listing.as_bytes()).as_deref(), expect, "{listing}");
+        let told = listed(verb, &entries(), listing.as_bytes()).map(|(_, told)| told);
+        assert_eq!(told.as_deref(), expect, "{listing}");
     }
 
     #[test]
@@ -364,6 +372,14 @@ mod tests {
             "type=file; d\r\ntype=file;size=4; a b\r\nsize=0; f\r\n",
             Some("\"d\" is a directory, and its type is said to be file; the size of \"a b\" is said to be 4, and it is 3"),
         );
+    }
+
+    #[test]
+    fn what_a_listing_breaks_is_told_by_what_is_wrong_in_it() {
+        let cites = |listing: &str| listed(ListVerb::Mlsd, &entries(), listing.as_bytes()).and_then(|(cites, _)| cites);
+        assert_eq!(cites("type=file;size=4; a b\r\ntype=dir; d\r\ntype=file; f\r\n"), Some("3659-7.5.7-size-fact-octets"));
+        assert_eq!(cites("type=dir; a b\r\ntype=file; d\r\ntype=file; f\r\n"), Some("3659-7.5.1.1-type-file"));
+        assert_eq!(cites("type=file;size=4; a b\r\ntype=dir; d\r\n"), None);
     }
 
     #[test]

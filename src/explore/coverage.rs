@@ -1,4 +1,4 @@
-//! What was explored: kinds of operations with how they ended, and reply codes.
+//! What was explored: kinds of operations with how they ended, reply codes, and how much transfers moved.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +11,8 @@ pub struct Coverage {
     pub operations: BTreeMap<Class, (u64, u64)>,
     /// How often each code came.
     pub codes: BTreeMap<u16, u64>,
+    /// How many transfers moved so much: by the power of two that is not above it; `None` is nothing.
+    pub sizes: BTreeMap<Option<u32>, u64>,
 }
 
 impl Coverage {
@@ -25,6 +27,11 @@ impl Coverage {
         *self.codes.entry(code).or_default() += 1;
     }
 
+    /// Counts a transfer of so many bytes.
+    pub fn moved(&mut self, bytes: u64) {
+        *self.sizes.entry(bytes.checked_ilog2()).or_default() += 1;
+    }
+
     /// Adds another's counts.
     pub fn add(&mut self, other: &Self) {
         for (class, (carried, refused)) in &other.operations {
@@ -34,6 +41,9 @@ impl Coverage {
         }
         for (code, count) in &other.codes {
             *self.codes.entry(*code).or_default() += count;
+        }
+        for (size, count) in &other.sizes {
+            *self.sizes.entry(*size).or_default() += count;
         }
     }
 

@@ -116,8 +116,8 @@ pub enum WhatDraft {
     Mlst(NameDraft, bool),
     /// A listing of a directory that is there, or of the working directory.
     List(ListVerb, Option<u16>),
-    /// Two transfers.
-    Together(SideDraft, SideDraft),
+    /// Two transfers; of one file.
+    Together(SideDraft, SideDraft, bool),
 }
 
 /// One of two transfers.
@@ -224,13 +224,14 @@ impl Settler<'_> {
         self.written(&self.path(draft, wanted), draft.absolute)
     }
 
-    fn side(&self, draft: &SideDraft) -> Side {
-        if draft.up {
-            Side::Up { path: self.name(draft.name, Wanted::File), source: draft.source.clone() }
-        } else {
-            let name = NameDraft { existing: Some(draft.name.existing.unwrap_or(draft.name.directory)), ..draft.name };
-            Side::Down { path: self.name(name, Wanted::File) }
-        }
+    fn side_path(&self, draft: &SideDraft) -> VirtualPath {
+        let existing = if draft.up { draft.name.existing } else { Some(draft.name.existing.unwrap_or(draft.name.directory)) };
+        self.path(NameDraft { existing, ..draft.name }, Wanted::File)
+    }
+
+    fn side(&self, draft: &SideDraft, path: &VirtualPath, absolute: bool) -> Side {
+        let path = self.written(path, absolute || draft.name.absolute);
+        if draft.up { Side::Up { path, source: draft.source.clone() } } else { Side::Down { path } }
     }
 }
 
@@ -280,10 +281,12 @@ fn settle(draft: &Draft, model: &Model, torn: &mut Option<(Vec<u8>, Source)>) ->
             let path = number.filter(|_| !directories.is_empty()).map(|number| &directories[usize::from(number) % directories.len()]);
             What::List { verb: *verb, path: path.map(|path| here.written(path, false)) }
         }
-        WhatDraft::Together(first, second) => {
+        WhatDraft::Together(first, second, of_one) => {
             let other = (session + 1) % SESSIONS;
             let there = Settler { model, session: other };
-            What::Together { first: here.side(first), session: other, second: there.side(second) }
+            let one = here.side_path(first);
+            let two = if *of_one { one.clone() } else { there.side_path(second) };
+            What::Together { first: here.side(first, &one, *of_one), session: other, second: there.side(second, &two, *of_one) }
         }
     };
     Some(Operation { session, what })

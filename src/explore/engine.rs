@@ -193,6 +193,7 @@ impl Shared {
             operations: self.operations.load(Ordering::Relaxed),
             elapsed: self.begun.elapsed(),
             kinds: (coverage.operations.len(), coverage.codes.len()),
+            largest: coverage.sizes.keys().next_back().copied().flatten(),
             findings: state.summary.findings.len(),
         };
         drop(state);

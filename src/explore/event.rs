@@ -40,6 +40,8 @@ pub struct Progress {
     pub elapsed: Duration,
     /// Different kinds of operations, and reply codes, that came up to now.
     pub kinds: (usize, usize),
+    /// The power of two that is not above the most that a transfer has moved; `None` is nothing.
+    pub largest: Option<u32>,
     /// Findings.
     pub findings: usize,
 }
@@ -72,6 +74,8 @@ pub struct Finding {
 pub enum Proof {
     /// It fails on the server and passes on the reference.
     Shown,
+    /// The same, but what is broken is a SHOULD: played, the file ends as a deviation.
+    Deviation,
     /// It does not fail on the server: the words say how it ended.
     NotReproduced(String),
     /// It does not pass on the reference: the accusation is not believed.

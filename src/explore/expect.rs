@@ -71,6 +71,8 @@ pub enum Brings {
     Entries(ListVerb, Vec<(Vec<u8>, Option<u64>)>),
     /// Of both sides of [`What::Together`].
     Both(Option<Content>, Option<Content>),
+    /// Of two transfers that write one file nothing is said, but that they end; then it is deleted.
+    Contest,
 }
 
 /// What the server can do beyond what each must.
@@ -536,8 +538,12 @@ impl Reader<'_> {
     fn together(&self, first: &Side, session: usize, second: &Side) -> Option<Expectation> {
         let other = Reader { session, ..*self };
         let (one, two) = (self.locate(first.path()), other.locate(second.path()));
-        if session == self.session || one == two || self.model.is_ascii(self.session) || self.model.is_ascii(session) {
+        if session == self.session || self.model.is_ascii(self.session) || self.model.is_ascii(session) {
             return None;
+        }
+        let is_download = |side: &Side| matches!(side, Side::Down { .. });
+        if one == two && !(is_download(first) && is_download(second)) {
+            return self.contest(&other, &one);
         }
         let both = [(self, first), (&other, second)].map(|(reader, side)| match side {
             Side::Up { path, source } => reader.store(false, None, path, source, None),
@@ -563,6 +569,21 @@ impl Reader<'_> {
         let touches = left.touches.into_iter().chain(right.touches).collect();
         let brings = Brings::Both(data(left.brings), data(right.brings));
         Some(Expectation { brings, ..self.done(accept, "sec-rob-session-isolation", touches, after) })
+    }
+}
+
+impl Reader<'_> {
+    /// Two transfers that write one file: both are answered, and nothing else is touched. What the file then holds is not said.
+    fn contest(&self, other: &Self, path: &VirtualPath) -> Option<Expectation> {
+        let allowed = [self, other].into_iter().all(|reader| reader.model.letters(reader.session) == Letters::ALL);
+        if !allowed || !is_plain(path) || self.model.len(path).is_none() {
+            return None;
+        }
+        let mut after = self.model.clone();
+        // Both have logged in.
+        let done = after.say(other.session, b"NOOP") && after.say(self.session, &line("DELE", &path.to_bytes()));
+        let brings = Brings::Contest;
+        done.then(|| Expectation { brings, ..self.done(Accept::May, "sec-rob-session-isolation", vec![path.clone()], after) })
     }
 }
 

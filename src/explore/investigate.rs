@@ -15,7 +15,7 @@ use super::shrink::{Trial, shrink};
 use super::strategy::Topic;
 use super::write::{About, write};
 use crate::ftp::letter::Letters;
-use crate::judge::verdict::Verdict;
+use crate::judge::verdict::{Outcome, Verdict};
 use crate::requirement::Catalogue;
 use crate::run::plan::Plan;
 use crate::run::suite::Suite;
@@ -220,32 +220,86 @@ async fn prove(
         }
     };
     let reference: Arc<dyn Target> = Arc::new(Reference::default());
-    let proof = match (verdict(&reference, &about.id, &text, 1).await, verdict(target, &about.id, &text, AGAIN).await) {
-        (Ok(Verdict::Pass | Verdict::Info | Verdict::Deviation), Ok(Verdict::Fail)) => Proof::Shown,
-        (Ok(Verdict::Pass | Verdict::Info | Verdict::Deviation), Ok(other)) => {
-            Proof::NotReproduced(format!("played, the file ends as {}", other.word()))
-        }
-        (Ok(Verdict::Fail), Ok(_)) => Proof::NotBelieved("on the reference the file fails too".to_owned()),
-        (Ok(other), Ok(_)) => Proof::NotReproduced(format!("on the reference the file ends as {}", other.word())),
+    let proof = match (ends(&reference, &about.id, &text, 1).await, ends(target, &about.id, &text, AGAIN).await) {
+        (Ok(there), Ok(here)) => weigh(&there, &here, divergence.cites),
         (Err(told), _) | (Ok(_), Err(told)) => Proof::NotReproduced(told),
     };
     (Some(text), proof)
 }
 
+/// What a file is worth that ends so on the reference and so on the server: it must fail by the requirement that it was written for.
+fn weigh(reference: &Outcome, server: &Outcome, cites: &str) -> Proof {
+    let shows_it =
+        server.findings.iter().any(|finding| finding.verdict == server.verdict && finding.requirements.iter().any(|id| id == cites));
+    match (reference.verdict, server.verdict) {
+        (Verdict::Fail, _) => Proof::NotBelieved("on the reference the file fails too".to_owned()),
+        (Verdict::Pass | Verdict::Info, Verdict::Fail) if shows_it => Proof::Shown,
+        (Verdict::Pass | Verdict::Info, Verdict::Deviation) if shows_it => Proof::Deviation,
+        (Verdict::Pass | Verdict::Info, Verdict::Fail) => {
+            let other = server.gravest().and_then(|finding| finding.requirements.first()).map_or("none", String::as_str);
+            Proof::NotReproduced(format!("played, the file fails by {other}, and not by {cites}"))
+        }
+        (Verdict::Pass | Verdict::Info, other) => Proof::NotReproduced(format!("played, the file ends as {}", other.word())),
+        (other, _) => Proof::NotReproduced(format!("on the reference the file ends as {}", other.word())),
+    }
+}
+
 /// How a scenario ends on a target: the first time that it fails, else the last time.
-async fn verdict(target: &Arc<dyn Target>, id: &str, text: &str, times: u32) -> Result<Verdict, String> {
+async fn ends(target: &Arc<dyn Target>, id: &str, text: &str, times: u32) -> Result<Outcome, String> {
     let suite = Suite::of_texts([(id, text)]).map_err(|error| error.to_string())?;
     let mut last = Err("it was not played".to_owned());
     for _ in 0..times {
         let plan = Plan::new(suite.cases().cloned().collect(), true);
         let (reports, summary) = run::collect(Arc::clone(target), plan, Options { jobs: 1, ..Options::default() }).await;
-        last = match (reports.first(), summary.not_started) {
-            (Some(report), None) => Ok(report.outcome.verdict),
+        last = match (reports.into_iter().next(), summary.not_started) {
+            (Some(report), None) => Ok(report.outcome),
             (_, told) => Err(told.unwrap_or_else(|| "it was not played".to_owned())),
         };
-        if last == Ok(Verdict::Fail) {
+        if last.as_ref().is_ok_and(|outcome| outcome.verdict == Verdict::Fail) {
             break;
         }
     }
     last
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::verdict::{Facet, Finding as Judged};
+    use crate::scenario::model::Span;
+
+    fn outcome(verdict: Verdict, cited: &[&str]) -> Outcome {
+        let finding = |id: &&str| Judged {
+            facet: Facet::Reply,
+            verdict,
+            step: 0,
+            span: Span::default(),
+            requirements: vec![(*id).to_owned()],
+            expected: String::new(),
+            seen: String::new(),
+            events: 0,
+        };
+        Outcome { verdict, findings: cited.iter().map(finding).collect() }
+    }
+
+    #[test]
+    fn a_file_is_believed_where_it_fails_for_what_it_says_and_only_on_the_server() {
+        let pass = outcome(Verdict::Pass, &[]);
+        let check = |there: &Outcome, here: &Outcome, expect: &str| {
+            let told = match weigh(there, here, "x") {
+                Proof::Shown => "shown".to_owned(),
+                Proof::Deviation => "deviation".to_owned(),
+                Proof::Fleeting => "fleeting".to_owned(),
+                Proof::NotReproduced(told) | Proof::NotBelieved(told) => told,
+            };
+            assert_eq!(told, expect);
+        };
+        check(&pass, &outcome(Verdict::Fail, &["y", "x"]), "shown");
+        check(&pass, &outcome(Verdict::Fail, &["y"]), "played, the file fails by y, and not by x");
+        check(&pass, &outcome(Verdict::Deviation, &["x"]), "deviation");
+        check(&pass, &outcome(Verdict::Deviation, &["y"]), "played, the file ends as deviation");
+        check(&pass, &pass, "played, the file ends as pass");
+        check(&outcome(Verdict::Fail, &["x"]), &outcome(Verdict::Fail, &["x"]), "on the reference the file fails too");
+        check(&outcome(Verdict::Inconclusive, &[]), &pass, "on the reference the file ends as inconclusive");
+    }
 }

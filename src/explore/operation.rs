@@ -92,7 +92,8 @@ pub enum What {
         /// Of this directory, or of the working directory.
         path: Option<Vec<u8>>,
     },
-    /// Two transfers at the same time: the first waits in its middle while the second takes place.
+    /// Two transfers at the same time: the first waits in its middle while the second takes place. Where they write one file,
+    /// nobody says what it then holds: it is deleted behind them.
     Together {
         /// In the operation's own session.
         first: Side,
@@ -234,11 +235,15 @@ impl Operation {
             What::Mdtm(_) => simple("MDTM"),
             What::Mlst(_) => simple("MLST"),
             What::List { verb, .. } => simple(verb.word()),
-            What::Together { first, second, .. } => simple(match (first, second) {
-                (Side::Up { .. }, Side::Up { .. }) => "STOR with STOR",
-                (Side::Up { .. }, Side::Down { .. }) => "STOR with RETR",
-                (Side::Down { .. }, Side::Up { .. }) => "RETR with STOR",
-                (Side::Down { .. }, Side::Down { .. }) => "RETR with RETR",
+            What::Together { first, second, .. } => simple(match (first, second, first.path() == second.path()) {
+                (Side::Up { .. }, Side::Up { .. }, false) => "STOR with STOR",
+                (Side::Up { .. }, Side::Down { .. }, false) => "STOR with RETR",
+                (Side::Down { .. }, Side::Up { .. }, false) => "RETR with STOR",
+                (Side::Down { .. }, Side::Down { .. }, false) => "RETR with RETR",
+                (Side::Up { .. }, Side::Up { .. }, true) => "STOR with STOR of one name",
+                (Side::Up { .. }, Side::Down { .. }, true) => "STOR with RETR of one name",
+                (Side::Down { .. }, Side::Up { .. }, true) => "RETR with STOR of one name",
+                (Side::Down { .. }, Side::Down { .. }, true) => "RETR with RETR of one name",
             }),
         }
     }
@@ -249,10 +254,13 @@ impl Operation {
         matches!(&self.what, What::Store { rest: Some(_), .. } | What::Fetch { rest: Some(_), .. })
     }
 
-    /// Whether it is broken off.
+    /// How it is broken off.
     #[must_use]
-    pub fn is_cut(&self) -> bool {
-        matches!(&self.what, What::Store { cut: Some(_), .. } | What::Fetch { cut: Some(_), .. })
+    pub const fn cut(&self) -> Option<Cut> {
+        match &self.what {
+            What::Store { cut, .. } | What::Fetch { cut, .. } => *cut,
+            _ => None,
+        }
     }
 
     /// The sessions that it uses.

@@ -9,7 +9,7 @@ use super::client::{Client, together};
 use super::compare::{Divergence, Ending, Kind, Seen, compare, stands};
 use super::coverage::Coverage;
 use super::draft::Script;
-use super::expect::{Abilities, Accept, Expectation, expect};
+use super::expect::{Abilities, Accept, Brings, Expectation, expect};
 use super::known::{Known, Mark};
 use super::model::{LAID, LAID_TIME, Model, State, laid_content};
 use super::operation::{Class, Operation, SESSIONS, What};
@@ -121,7 +121,7 @@ pub(super) async fn play(ground: &Ground, cast: &Cast, script: &mut (dyn Script 
                 break;
             }
         };
-        player.count(manner.coverage.as_deref_mut(), class, accepted);
+        player.count(manner.coverage.as_deref_mut(), class, accepted, &moved(&operation, &expected));
         let mark = Mark { class, accept, accepted };
         progress.take(mark);
         let divergence = divergence.map(|divergence| blame(divergence, &operation, &played.records));
@@ -136,7 +136,11 @@ pub(super) async fn play(ground: &Ground, cast: &Cast, script: &mut (dyn Script 
         }
     }
     if played.divergence.is_none() && played.trouble.is_none() {
-        played.divergence = player.farewell().await;
+        match player.look_at_all().await {
+            Ok(Some((path, told))) => played.divergence = Some(elsewhere(Accept::May, path, told)),
+            Ok(None) => played.divergence = player.farewell().await,
+            Err(error) => played.trouble = Some(format!("the disk could not be looked at: {error}")),
+        }
     }
     for client in &mut player.clients {
         client.drop_control();
@@ -168,8 +172,8 @@ impl Player<'_> {
         let accepted = compare(operation, expected, &seen)
             .map_err(|divergence| Stop::Wrong(divergence, matches!(seen.ending, Ending::Accepted(_) | Ending::Left)))?;
         self.follow(operation, expected, &seen, accepted).await?;
-        if all {
-            self.look_at_all(expected, accepted).await?;
+        if all && let Some((path, told)) = self.look_at_all().await? {
+            return Err(Stop::Wrong(elsewhere(expected.accept, path, told), accepted));
         }
         Ok(accepted)
     }
@@ -190,8 +194,11 @@ impl Player<'_> {
         }
         if let What::Together { .. } = &operation.what {
             let refused = |seen: &Seen| matches!(seen.ending, Ending::Refused(_));
+            // What is there then nobody knows.
             if refused(seen) || seen.other.as_ref().is_some_and(|other| refused(other)) {
-                return Err(Stop::Trouble("one of two transfers at the same time is refused".to_owned()));
+                return Err(Stop::Trouble(
+                    "of two transfers at the same time one is refused, or the deletion of what they wrote".to_owned(),
+                ));
             }
         }
         let before = std::mem::replace(&mut self.model, expected.after.clone());
@@ -291,12 +298,12 @@ impl Player<'_> {
         Ok((stands(path, should, &found), None))
     }
 
-    /// All that is there, against all that should be.
-    async fn look_at_all(&self, expected: &Expectation, accepted: bool) -> Result<(), Stop> {
+    /// All that is there, against all that should be: the first place that is not so.
+    async fn look_at_all(&self) -> io::Result<Option<(VirtualPath, String)>> {
         let tree = self.model.tree();
         for (path, _) in &tree {
             if let (Some(told), _) = self.look(path, &self.model.state(path), &[]).await? {
-                return Err(Stop::Wrong(elsewhere(expected, path, told), accepted));
+                return Ok(Some((path.clone(), told)));
             }
         }
         let (disk, root) = (Arc::clone(&self.ground.disk), self.ground.root.clone());
@@ -305,10 +312,10 @@ impl Player<'_> {
         for name in snapshot.0.keys().filter(|name| !known(name)) {
             let path = VirtualPath::root().join(name);
             if let (Some(told), _) = self.look(&path, &State::Absent, &[]).await? {
-                return Err(Stop::Wrong(elsewhere(expected, &path, told), accepted));
+                return Ok(Some((path, told)));
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Each session is left with QUIT, so that a reply too many shows.
@@ -321,36 +328,57 @@ impl Player<'_> {
         None
     }
 
-    fn count(&mut self, coverage: Option<&mut Coverage>, class: Class, accepted: bool) {
+    fn count(&mut self, coverage: Option<&mut Coverage>, class: Class, accepted: bool, moved: &[u64]) {
         let codes: Vec<u16> = self.clients.iter_mut().flat_map(|client| std::mem::take(&mut client.codes)).collect();
         if let Some(coverage) = coverage {
             coverage.operation(class, accepted);
+            moved.iter().filter(|_| accepted).for_each(|bytes| coverage.moved(*bytes));
             codes.into_iter().for_each(|code| coverage.code(code));
         }
     }
+}
+
+/// How much each transfer of an operation moves, where it is carried out; listings are none.
+fn moved(operation: &Operation, expected: &Expectation) -> Vec<u64> {
+    let to = operation.cut().map_or(u64::MAX, |cut| cut.at);
+    let up = operation.sources().into_iter().map(|source| match expected.brings {
+        // Of a resumption what is not there yet.
+        Brings::Size(there) => source.len().saturating_sub(there),
+        _ => source.len(),
+    });
+    let down: Vec<u64> = match &expected.brings {
+        Brings::Data(content) => vec![content.len()],
+        Brings::Both(one, two) => [one, two].into_iter().flatten().map(Content::len).collect(),
+        _ => Vec::new(),
+    };
+    up.chain(down).map(|bytes| bytes.min(to)).collect()
 }
 
 /// A transfer that goes wrong right behind one with REST breaks the clause that REST is for one transfer.
 fn blame(divergence: Divergence, operation: &Operation, before: &[Record]) -> Divergence {
     let rest = |operation: &Operation| match &operation.what {
         What::Store { rest, .. } | What::Fetch { rest, .. } => Some(rest.is_some()),
+        What::Together { .. } => Some(false),
         _ => None,
     };
-    let last = before.iter().rev().find_map(|record| rest(&record.operation).filter(|_| record.operation.session == operation.session));
-    let stale = rest(operation) == Some(false) && last == Some(true);
-    if stale && matches!(divergence.kind, Kind::Data | Kind::Disk | Kind::Refused) && !operation.is_cut() {
+    let last = |session: usize| {
+        let in_session = |record: &&Record| record.operation.sessions().any(|other| other == session);
+        before.iter().rev().filter(in_session).find_map(|record| rest(&record.operation))
+    };
+    let stale = rest(operation) == Some(false) && operation.sessions().any(|session| last(session) == Some(true));
+    if stale && matches!(divergence.kind, Kind::Data | Kind::Disk | Kind::Refused) && operation.cut().is_none() {
         return Divergence { cites: "3659-5.3-rest-one-shot", ..divergence };
     }
     divergence
 }
 
 /// Something is wrong where the operation has nothing to do.
-fn elsewhere(expected: &Expectation, path: &VirtualPath, told: String) -> Divergence {
-    let cites = match expected.accept {
+fn elsewhere(accept: Accept, path: VirtualPath, told: String) -> Divergence {
+    let cites = match accept {
         Accept::Never(cites) => cites,
         Accept::Must(_) | Accept::May => "sec-rob-session-isolation",
     };
-    Divergence { kind: Kind::Disk, cites, told, path: Some(path.clone()) }
+    Divergence { kind: Kind::Disk, cites, told, path: Some(path) }
 }
 
 /// Looks at a disk: at once where it costs little.

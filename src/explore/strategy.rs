@@ -162,7 +162,7 @@ fn what(topic: Topic) -> BoxedStrategy<WhatDraft> {
         (weights.dele, name().prop_map(WhatDraft::Dele).boxed()),
         (weights.kind, any::<bool>().prop_map(|ascii| WhatDraft::Plain(What::Type { ascii })).boxed()),
         (weights.quit, Just(WhatDraft::Plain(What::Quit)).boxed()),
-        (weights.together, (side(topic), side(topic)).prop_map(|(first, second)| WhatDraft::Together(first, second)).boxed()),
+        (weights.together, together(topic)),
     ];
     all.extend(looks(&weights, name));
     Union::new_weighted(all.into_iter().filter(|(weight, _)| *weight > 0).collect()).boxed()
@@ -261,6 +261,13 @@ fn cut(up: bool) -> BoxedStrategy<CutDraft> {
         .boxed()
     };
     (offset(false), how).prop_map(Some).boxed()
+}
+
+/// Two transfers, now and then of one file.
+fn together(topic: Topic) -> BoxedStrategy<WhatDraft> {
+    (side(topic), side(topic), prop::bool::weighted(0.2))
+        .prop_map(|(first, second, of_one)| WhatDraft::Together(first, second, of_one))
+        .boxed()
 }
 
 fn side(topic: Topic) -> BoxedStrategy<SideDraft> {

@@ -68,7 +68,8 @@ async fn explored(bugs: Vec<Bug>, options: Options) -> Summary {
 async fn first(bug: Bug, topics: &[Topic]) -> Result<Finding, String> {
     let options = Options { findings: 1, topics: topics.to_vec(), seed: 1, ..Options::default() };
     let summary = explored(vec![bug], options).await;
-    let shown = summary.findings.iter().find(|finding| finding.proof == Proof::Shown);
+    // PWD's quotes are a SHOULD.
+    let shown = summary.findings.iter().find(|finding| matches!(finding.proof, Proof::Shown | Proof::Deviation));
     shown.cloned().ok_or_else(|| format!("{} is not found in {} operations: {:?}", bug.name(), summary.coverage.total(), summary.findings))
 }
 
@@ -127,4 +128,30 @@ async fn explore_finds_each_of_these_plants() {
     }
     println!("found {found} of {} planted", PLANTED.len());
     assert!(missed.is_empty(), "{missed:#?}");
+}
+
+/// The line that a user is given to play a finding again does what explore saw: the file fails by the same requirement, and
+/// the server without the bug passes it.
+#[test]
+fn the_command_of_a_finding_shows_it_again() {
+    for (bug, topic) in [(Bug::RestOffByOne, "resume"), (Bug::RenameEmpties, "tree"), (Bug::UploadsMixed, "sessions")] {
+        let folder = tempfile::tempdir().unwrap();
+        let program = |line: &str| {
+            let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ftpspec"));
+            let output = command.args(line.split(' ')).current_dir(folder.path()).output().unwrap();
+            (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+        };
+        let server = format!("--server reference --set broken={}", bug.name());
+        let (code, told) = program(&format!("explore {server} --topic {topic} --seed 1 --findings 1 --out found"));
+        assert_eq!(code, Some(1), "{told}");
+        let word = |label: &str| told.lines().find_map(|line| line.trim_start().strip_prefix(label)).unwrap().trim().to_owned();
+        let requirement = word("clause").rsplit(' ').next().unwrap().to_owned();
+        let again = word("again").strip_prefix("ftpspec ").unwrap().to_owned();
+        assert!(again.ends_with(&server), "{again}");
+        let (code, shown) = program(&again);
+        assert_eq!(code, Some(1), "{shown}");
+        assert!(shown.contains(&format!("  {requirement}\n")), "{requirement}: {shown}");
+        let (code, shown) = program(&again.replace(&server, "--server reference"));
+        assert_eq!(code, Some(0), "{shown}");
+    }
 }
