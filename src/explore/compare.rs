@@ -290,7 +290,7 @@ fn listed(verb: ListVerb, entries: &[(Vec<u8>, Option<u64>)], listing: &[u8]) ->
             for entry in &parsed {
                 let known = entries.iter().find(|(name, _)| *name == entry.name);
                 if let Some((broken, wrong)) = known.and_then(|(_, size)| entry_facts(entry, *size)) {
-                    cites = cites.or(told.is_empty().then_some(broken));
+                    cites = cites.or_else(|| told.is_empty().then_some(broken));
                     let _ = write!(told, "{wrong}; ");
                 }
             }

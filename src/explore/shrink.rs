@@ -8,6 +8,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use futures::future::BoxFuture;
 
+use super::model::LAID;
 use super::operation::{Cut, CutKind, Operation, Side, What};
 use super::source::Source;
 
@@ -77,6 +78,7 @@ impl Search {
             self.take(moved(&self.best, from, to), trial).await;
         }
         self.take(seeded(&self.best), trial).await;
+        self.stand_ins(trial).await;
         self.names(trial).await;
         let mut index = 0;
         while index < self.best.len() {
@@ -86,6 +88,18 @@ impl Search {
                 place = if self.take(candidate, trial).await { 0 } else { place + 1 };
             }
             index += 1;
+        }
+    }
+
+    /// Takes the file that is there before in the place of one that is stored, and a file as it is in the place of one that is renamed.
+    async fn stand_ins(&mut self, trial: &mut dyn Trial) {
+        let mut index = 0;
+        while index < self.best.len() {
+            let taken = match without(&self.best, index) {
+                Some(candidate) => self.take(candidate, trial).await,
+                None => false,
+            };
+            index += usize::from(!taken);
         }
     }
 
@@ -116,6 +130,23 @@ impl Search {
         let candidate = self.best.iter().cloned().map(unrooted).collect();
         self.take(candidate, trial).await;
     }
+}
+
+/// Without an upload or a renaming, and with the file that was there before it in the place of the one that it makes.
+fn without(operations: &[Operation], index: usize) -> Option<Vec<Operation>> {
+    let laid = [b"/", LAID].concat();
+    let (made, before) = match &operations[index].what {
+        What::Store { path, .. } => (path, &laid),
+        What::Rename { from, to } => (to, from),
+        _ => return None,
+    };
+    let (made, before) = (made.clone(), before.clone());
+    let last = |path: &[u8]| path.rsplit(|byte| *byte == b'/').next().map(<[u8]>::to_vec);
+    let mut all = operations.to_vec();
+    all.remove(index);
+    // By the last name: which directory it stands in depends on the session.
+    all[index..].iter_mut().flat_map(Operation::paths_mut).filter(|path| last(path) == last(&made)).for_each(|path| *path = before.clone());
+    Some(all)
 }
 
 /// Whether an operation makes a directory of this name, or goes there.
@@ -411,6 +442,31 @@ mod tests {
         let all = [noise(), vec![store(0, "x", 3 << 16)], noise(), vec![fetch(0, "x", None)]].concat();
         let wrong = |len: u64, _| len > 0 && len.is_multiple_of(1 << 16);
         check(all, stored_then_fetched(wrong), &[plain(store(0, "a", 1 << 16)), fetch(0, "a", None)]);
+    }
+
+    #[test]
+    fn what_was_there_before_stands_in_for_what_is_stored_or_renamed() {
+        let there = |all: &[Operation]| {
+            let is_there = |path: &[u8], before: &[Operation]| {
+                path.ends_with(LAID)
+                    || before.iter().any(|operation| matches!(&operation.what, What::Store { path: stored, .. } if stored == path))
+            };
+            all.iter()
+                .enumerate()
+                .any(|(place, operation)| matches!(&operation.what, What::Fetch { path, .. } if is_there(path, &all[..place])))
+        };
+        check(vec![store(0, "/d/x", 9), fetch(0, "/d/x", None)], there, &[fetch(0, "old.txt", None)]);
+        let rename = Operation { session: 0, what: What::Rename { from: b"old.txt".to_vec(), to: b"x".to_vec() } };
+        let renamed_or_there = |all: &[Operation]| {
+            let names: Vec<&[u8]> = all
+                .iter()
+                .filter_map(|operation| if let What::Rename { to, .. } = &operation.what { Some(to.as_slice()) } else { None })
+                .collect();
+            all.iter().any(
+                |operation| matches!(&operation.what, What::Fetch { path, .. } if path.ends_with(LAID) || names.contains(&path.as_slice())),
+            )
+        };
+        check(vec![rename, fetch(0, "x", None)], renamed_or_there, &[fetch(0, "old.txt", None)]);
     }
 
     #[test]
