@@ -22,6 +22,8 @@ use crate::wire::stream::Connect;
 const LISTING: usize = 1 << 20;
 /// How long a stalled transfer stands still.
 const STALL: Duration = Duration::from_millis(15);
+/// How long a server may take to end a download before it is thought to wait for our end.
+const PROMPT: Duration = Duration::from_millis(150);
 /// How long a reply that is missing is waited for, where the one behind it came.
 const LATE: Duration = Duration::from_secs(1);
 
@@ -34,6 +36,8 @@ pub(super) struct Client {
     /// How long a reply may take.
     deadline: Duration,
     control: Option<ControlConnection>,
+    /// The server's last word on a download comes though we have not closed.
+    prompt: bool,
     /// The codes of the replies that came.
     pub(super) codes: Vec<u16>,
 }
@@ -57,12 +61,14 @@ enum Begun {
 /// What is read from a data connection.
 struct Read {
     data: Observed,
-    silent: bool,
+    event: DataEvent,
+    /// Still open on our side.
+    connection: DataConnection,
 }
 
 impl Client {
     pub(super) fn new(address: SocketAddr, account: Account, way: Way, deadline: Duration) -> Self {
-        Self { address, account, way, deadline, control: None, codes: Vec::new() }
+        Self { address, account, way, deadline, control: None, prompt: true, codes: Vec::new() }
     }
 
     /// Whether there is a control connection.
@@ -134,8 +140,12 @@ impl Client {
     }
 
     async fn reply(&mut self) -> Result<Reply, Broken> {
+        self.reply_within(self.deadline).await
+    }
+
+    async fn reply_within(&mut self, deadline: Duration) -> Result<Reply, Broken> {
         let Some(control) = &mut self.control else { return Err(Broken("there is no session".to_owned(), false)) };
-        match control.read_reply(self.deadline).await {
+        match control.read_reply(deadline).await {
             Received::Reply(reply) if reply.code == Some(421) => Err(Broken("the server ends the session with 421".to_owned(), false)),
             Received::Reply(reply) => {
                 self.codes.extend(reply.code);
@@ -345,8 +355,7 @@ impl Client {
             Begun::Ended(ending) => return Seen { ending, ..Seen::default() },
         };
         let Some(cut) = cut else {
-            let read = self.read(&mut connection, brings).await;
-            drop(connection);
+            let read = self.read(connection, brings).await;
             return self.ended(read).await;
         };
         let (mut observer, len) = observer(brings);
@@ -356,8 +365,7 @@ impl Client {
             CutKind::Stall => {
                 tokio::time::sleep(STALL).await;
                 let event = connection.receive(&mut observer, Until::end_of(len), self.deadline).await;
-                drop(connection);
-                return self.ended(Read { data: observer.finish(), silent: is_silent(event) }).await;
+                return self.ended(Read { data: observer.finish(), event, connection }).await;
             }
             CutKind::Reset | CutKind::Close => {
                 if cut.how == CutKind::Reset {
@@ -388,20 +396,41 @@ impl Client {
         seen
     }
 
-    async fn read(&self, connection: &mut DataConnection, brings: &Brings) -> Read {
+    async fn read(&self, mut connection: DataConnection, brings: &Brings) -> Read {
         let (mut observer, len) = observer(brings);
         let event = connection.receive(&mut observer, Until::end_of(len), self.deadline).await;
-        Read { data: observer.finish(), silent: is_silent(event) }
+        Read { data: observer.finish(), event, connection }
     }
 
     /// The reply behind what was read.
-    async fn ended(&mut self, read: Read) -> Seen {
-        let ending = if read.silent {
-            Ending::Broken("the data connection stays open, and nothing comes".to_owned(), true)
-        } else {
-            self.end().await
+    async fn ended(&mut self, Read { data, event, connection }: Read) -> Seen {
+        let ending = match event {
+            event if is_silent(event) => Ending::Broken("the data connection stays open, and nothing comes".to_owned(), true),
+            DataEvent::Ended(_) => self.end_before_closing(connection).await,
+            _ => {
+                drop(connection);
+                self.end().await
+            }
         };
-        Seen { ending, data: Some(read.data), ..Seen::default() }
+        Seen { ending, data: Some(data), ..Seen::default() }
+    }
+
+    /// The reply at the end of a download that the server has ended. Once it has come nobody needs the connection any more, and it
+    /// is reset: closed, it would hold one of the server's ports for another minute (TIME_WAIT), and in a few minutes of
+    /// exploring there would be no port left. A server that waits for our end first gets it.
+    async fn end_before_closing(&mut self, connection: DataConnection) -> Ending {
+        if self.prompt {
+            match self.reply_within(PROMPT.min(self.deadline)).await {
+                Err(Broken(_, true)) => self.prompt = false,
+                Ok(reply) => {
+                    connection.reset();
+                    return ending(&reply);
+                }
+                Err(broken) => return broken.into(),
+            }
+        }
+        drop(connection);
+        self.end().await
     }
 
     async fn resume(&mut self, append: bool, path: &[u8], whole: &Content) -> Seen {
@@ -456,8 +485,7 @@ pub(super) async fn together(one: &mut Client, two: &mut Client, operation: &Ope
                 Seen { ending: two.end().await, ..Seen::default() }
             }
             Side::Down { .. } => {
-                let read = two.read(&mut connection, &right).await;
-                drop(connection);
+                let read = two.read(connection, &right).await;
                 two.ended(read).await
             }
         },
@@ -470,8 +498,7 @@ pub(super) async fn together(one: &mut Client, two: &mut Client, operation: &Ope
             Seen { ending: one.end().await, ..Seen::default() }
         }
         Side::Down { .. } => {
-            let read = one.read(&mut connection, &left).await;
-            drop(connection);
+            let read = one.read(connection, &left).await;
             one.ended(read).await
         }
     };

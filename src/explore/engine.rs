@@ -265,7 +265,7 @@ impl Shared {
         if finding.proof == Proof::Fleeting {
             state.fleeting.extend(marks.last().map(|last| (*last, kind)));
         }
-        if !state.known.learn(way, marks.last().copied(), kind) {
+        if !state.known.learn(way, marks.last().map(|last| (*last, kind)), finding.divergence.kind) {
             state.summary.repeated += 1;
             return;
         }

@@ -65,6 +65,8 @@ struct Lab<'a> {
     nothing: Known,
     kind: Kind,
     played: u32,
+    /// Where it failed in another way.
+    other: Option<Divergence>,
 }
 
 impl Lab<'_> {
@@ -92,9 +94,13 @@ impl Lab<'_> {
         for _ in 0..times {
             let patience = Patience { deadline: self.ground.deadline, stable: self.ground.stable };
             let played = self.play(cast, operations, patience).await;
-            if played.divergence.as_ref().is_some_and(|divergence| divergence.kind == self.kind) {
-                failed += 1;
-                last = Some(played);
+            match &played.divergence {
+                Some(divergence) if divergence.kind == self.kind => {
+                    failed += 1;
+                    last = Some(played);
+                }
+                Some(divergence) => self.other = Some(divergence.clone()),
+                None => {}
             }
         }
         (failed, last)
@@ -117,10 +123,16 @@ impl Trial for Trials<'_, '_> {
 }
 
 /// Looks into a failure.
-pub(super) async fn investigate(target: &Arc<dyn Target>, ground: &Ground, suspect: Suspect, seed: u64) -> Investigated {
+pub(super) async fn investigate(target: &Arc<dyn Target>, ground: &Ground, mut suspect: Suspect, seed: u64) -> Investigated {
     let began = Instant::now();
-    let mut lab = Lab { ground, nothing: Known::default(), kind: suspect.divergence.kind, played: 0 };
-    let (failed, _) = lab.rate(&suspect.cast, &suspect.operations, AGAIN).await;
+    let mut lab = Lab { ground, nothing: Known::default(), kind: suspect.divergence.kind, played: 0, other: None };
+    let (mut failed, _) = lab.rate(&suspect.cast, &suspect.operations, AGAIN).await;
+    if let Some(cause) = lab.other.take().filter(|_| failed == 0) {
+        // Where everything is looked at after each step, the cause shows before what it led to.
+        lab.kind = cause.kind;
+        suspect.divergence = cause;
+        (failed, _) = lab.rate(&suspect.cast, &suspect.operations, AGAIN).await;
+    }
     if failed == 0 {
         return fleeting(suspect, lab.played);
     }

@@ -62,7 +62,7 @@ fn ends(way: &[Mark], steps: &[Mark]) -> bool {
 impl Known {
     /// Learns the way of a finding, and the step that failed before it was shrunk. Says whether it is new: another failure
     /// may have shrunk to the same.
-    pub fn learn(&mut self, marks: Vec<Mark>, failed: Option<Mark>, kind: Kind) -> bool {
+    pub fn learn(&mut self, marks: Vec<Mark>, failed: Option<(Mark, Kind)>, kind: Kind) -> bool {
         if marks.is_empty() {
             return true;
         }
@@ -72,9 +72,9 @@ impl Known {
             Some(way) => way.came = way.came.saturating_add(1),
             None => self.0.push(Way { marks, kind, came: 1 }),
         }
-        if let Some(failed) = failed.filter(|_| !new) {
+        if let Some((failed, seen_as)) = failed.filter(|_| !new) {
             // What leads there in another guise need not be looked into each time.
-            self.0.push(Way { marks: vec![failed], kind, came: 1 });
+            self.0.push(Way { marks: vec![failed], kind: seen_as, came: 1 });
         }
         new
     }
