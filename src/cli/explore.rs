@@ -165,12 +165,13 @@ impl<'a> Teller<'a> {
                     let (kinds, codes) = progress.kinds;
                     let largest = progress.largest.map_or_else(|| "0".to_owned(), |power| magnitude(1 << power));
                     let (cases, operations) = (progress.cases, progress.operations);
+                    // What matters most stands first: a narrow terminal cuts the rest.
                     bar.set_message(format!(
-                        "{:.0} s  {cases} cases ({:.0}/s)  {operations} operations ({:.0}/s)  {kinds} kinds, {codes} reply codes, up to {largest}B  {}",
+                        "{:.0} s  {}  {cases} cases ({:.0}/s)  {operations} operations ({:.0}/s)  {kinds} kinds, {codes} codes, {largest}B",
                         progress.elapsed.as_secs_f64(),
+                        plural(progress.findings, "finding"),
                         per_second(cases),
                         per_second(operations),
-                        plural(progress.findings, "finding"),
                     ));
                     bar.tick();
                 }
