@@ -502,12 +502,6 @@ pub(super) async fn together(one: &mut Client, two: &mut Client, operation: &Ope
             one.ended(read).await
         }
     };
-    if expected.brings == Brings::Contest {
-        return match [&seen.ending, &other.ending].into_iter().find(|ending| matches!(ending, Ending::Broken(..))) {
-            Some(broken) => Seen { ending: broken.clone(), ..Seen::default() },
-            None => one.simple(&line("DELE", first.path())).await,
-        };
-    }
     Seen { other: Some(Box::new(other)), ..seen }
 }
 

@@ -71,8 +71,6 @@ pub enum Brings {
     Entries(ListVerb, Vec<(Vec<u8>, Option<u64>)>),
     /// Of both sides of [`What::Together`].
     Both(Option<Content>, Option<Content>),
-    /// Of two transfers that write one file nothing is said, but that they end; then it is deleted.
-    Contest,
 }
 
 /// What the server can do beyond what each must.
@@ -542,8 +540,9 @@ impl Reader<'_> {
             return None;
         }
         let is_download = |side: &Side| matches!(side, Side::Down { .. });
+        // A server may let who writes wait until the other has ended, and nobody says what the file then holds.
         if one == two && !(is_download(first) && is_download(second)) {
-            return self.contest(&other, &one);
+            return None;
         }
         let both = [(self, first), (&other, second)].map(|(reader, side)| match side {
             Side::Up { path, source } => reader.store(false, None, path, source, None),
@@ -569,21 +568,6 @@ impl Reader<'_> {
         let touches = left.touches.into_iter().chain(right.touches).collect();
         let brings = Brings::Both(data(left.brings), data(right.brings));
         Some(Expectation { brings, ..self.done(accept, "sec-rob-session-isolation", touches, after) })
-    }
-}
-
-impl Reader<'_> {
-    /// Two transfers that write one file: both are answered, and nothing else is touched. What the file then holds is not said.
-    fn contest(&self, other: &Self, path: &VirtualPath) -> Option<Expectation> {
-        let allowed = [self, other].into_iter().all(|reader| reader.model.letters(reader.session) == Letters::ALL);
-        if !allowed || !is_plain(path) || self.model.len(path).is_none() {
-            return None;
-        }
-        let mut after = self.model.clone();
-        // Both have logged in.
-        let done = after.say(other.session, b"NOOP") && after.say(self.session, &line("DELE", &path.to_bytes()));
-        let brings = Brings::Contest;
-        done.then(|| Expectation { brings, ..self.done(Accept::May, "sec-rob-session-isolation", vec![path.clone()], after) })
     }
 }
 

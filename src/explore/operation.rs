@@ -92,8 +92,8 @@ pub enum What {
         /// Of this directory, or of the working directory.
         path: Option<Vec<u8>>,
     },
-    /// Two transfers at the same time: the first waits in its middle while the second takes place. Where they write one file,
-    /// nobody says what it then holds: it is deleted behind them.
+    /// Two transfers at the same time: the first waits in its middle while the second takes place. One file may be fetched twice;
+    /// what it holds where one of them writes it nobody says.
     Together {
         /// In the operation's own session.
         first: Side,
@@ -235,15 +235,12 @@ impl Operation {
             What::Mdtm(_) => simple("MDTM"),
             What::Mlst(_) => simple("MLST"),
             What::List { verb, .. } => simple(verb.word()),
-            What::Together { first, second, .. } => simple(match (first, second, first.path() == second.path()) {
-                (Side::Up { .. }, Side::Up { .. }, false) => "STOR with STOR",
-                (Side::Up { .. }, Side::Down { .. }, false) => "STOR with RETR",
-                (Side::Down { .. }, Side::Up { .. }, false) => "RETR with STOR",
-                (Side::Down { .. }, Side::Down { .. }, false) => "RETR with RETR",
-                (Side::Up { .. }, Side::Up { .. }, true) => "STOR with STOR of one name",
-                (Side::Up { .. }, Side::Down { .. }, true) => "STOR with RETR of one name",
-                (Side::Down { .. }, Side::Up { .. }, true) => "RETR with STOR of one name",
-                (Side::Down { .. }, Side::Down { .. }, true) => "RETR with RETR of one name",
+            What::Together { first, second, .. } => simple(match (first, second) {
+                (Side::Up { .. }, Side::Up { .. }) => "STOR with STOR",
+                (Side::Up { .. }, Side::Down { .. }) => "STOR with RETR",
+                (Side::Down { .. }, Side::Up { .. }) => "RETR with STOR",
+                (Side::Down { .. }, Side::Down { .. }) if first.path() == second.path() => "RETR with RETR of one name",
+                (Side::Down { .. }, Side::Down { .. }) => "RETR with RETR",
             }),
         }
     }

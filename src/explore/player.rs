@@ -194,11 +194,8 @@ impl Player<'_> {
         }
         if let What::Together { .. } = &operation.what {
             let refused = |seen: &Seen| matches!(seen.ending, Ending::Refused(_));
-            // What is there then nobody knows.
             if refused(seen) || seen.other.as_ref().is_some_and(|other| refused(other)) {
-                return Err(Stop::Trouble(
-                    "of two transfers at the same time one is refused, or the deletion of what they wrote".to_owned(),
-                ));
+                return Err(Stop::Trouble("one of two transfers at the same time is refused".to_owned()));
             }
         }
         let before = std::mem::replace(&mut self.model, expected.after.clone());

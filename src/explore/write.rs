@@ -492,8 +492,6 @@ impl Writer {
     }
 
     fn together(&mut self, session: usize, first: &Side, other: usize, second: &Side, step: &Step<'_>) {
-        let contest = step.expected.brings == Brings::Contest;
-        let end = if contest { "S> 2xx | 4xx | 5xx" } else { "S> 226 | 250" };
         let (left, right) = if let Brings::Both(left, right) = &step.expected.brings { (left, right) } else { (&None, &None) };
         self.session(other);
         self.session(session);
@@ -513,7 +511,7 @@ impl Writer {
             }
             Side::Down { .. } => self.down(right.as_ref(), step),
         }
-        self.cited(end, step.cites());
+        self.cited("S> 226 | 250", step.cites());
         self.session(session);
         match first {
             Side::Up { source, .. } => {
@@ -522,10 +520,7 @@ impl Writer {
             }
             Side::Down { .. } => self.down(left.as_ref(), step),
         }
-        self.cited(end, step.cites());
-        if contest {
-            self.simple(&line("DELE", first.path()), step, None);
-        }
+        self.cited("S> 226 | 250", step.cites());
     }
 
     fn begin_side(&mut self, side: &Side, step: &Step<'_>) {
@@ -536,10 +531,6 @@ impl Writer {
     }
 
     fn down(&mut self, content: Option<&Content>, step: &Step<'_>) {
-        if step.expected.brings == Brings::Contest {
-            self.line("S>> ..");
-            return;
-        }
         let whole = self.written.bytes(&content.map(Content::to_vec).unwrap_or_default());
         self.cited(&format!("S>> {whole} end"), step.cites());
     }
