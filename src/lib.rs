@@ -62,12 +62,14 @@
 //! | [`judge`] | o | what was demanded against what was seen: findings, verdicts, baselines |
 //! | [`target`] | | servers and the ground under them: accounts, letters, roots, files |
 //! | [`wire`] | | control and data connections: bytes, deadlines and limits, never opinions |
+//! | [`fault`] | | what a network may do to bytes, and a proxy that does it |
 //! | [`scenario`] | o | the value: model, notation, expansion, lints |
 //! | [`requirement`] | o | what the RFCs demand, each with its id, level and place |
 //! | [`mod@reference`] | o | a correct FTP server as a state machine over a file system in memory |
 //! | [`ftp`] | o | the protocol's vocabulary: replies, letters, paths, facts, contents, transcripts |
 
 pub mod cli;
+pub mod fault;
 pub mod ftp;
 pub mod judge;
 pub mod play;

@@ -25,6 +25,7 @@ mod list;
 mod matrix;
 mod probe;
 mod profile;
+mod proxy;
 mod requirements;
 mod run;
 mod which;
@@ -49,6 +50,8 @@ enum Verb {
     Probe(probe::Arguments),
     /// Play scenarios against many servers, and show them side by side.
     Matrix(matrix::Arguments),
+    /// Stand between a client and a server, follow both channels, and do to them what a bad network does.
+    Proxy(proxy::Arguments),
     /// Show or mend the list of a server's known failures.
     Baseline(baseline::Arguments),
     /// Write a profile of a server to begin with, or say what is wrong with one.
@@ -153,6 +156,7 @@ fn perform(verb: Verb, output: &mut Output) -> Exit {
         Verb::Run(arguments) => run::run(&arguments, output),
         Verb::Probe(arguments) => probe::probe(&arguments, output),
         Verb::Matrix(arguments) => matrix::matrix(&arguments, output),
+        Verb::Proxy(arguments) => proxy::proxy(&arguments, output),
         Verb::Baseline(arguments) => baseline::baseline(&arguments, output),
         Verb::Profile(arguments) => profile::profile(&arguments, output),
         Verb::Check(arguments) => check::check(&arguments, output),

@@ -214,7 +214,7 @@ where
 }
 
 /// Waits for ctrl-c, or for the signal by which a CI ends a job.
-async fn asked_to_end() -> io::Result<()> {
+pub(super) async fn asked_to_end() -> io::Result<()> {
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::select! {
         ended = tokio::signal::ctrl_c() => ended,

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::error::WireError;
 use super::patience::{Pace, Patience, later, within};
-use super::queue;
+use crate::fault::queue;
 use super::stream::{self, Chunk};
 pub use super::stream::{Connect, Sent};
 use crate::ftp::content::Content;

@@ -13,5 +13,4 @@ mod degenerate;
 pub mod error;
 pub mod opening;
 pub mod patience;
-mod queue;
 pub mod stream;

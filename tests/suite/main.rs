@@ -10,6 +10,7 @@ mod panic;
 mod planted;
 mod profile;
 mod program;
+mod proxy;
 mod running;
 mod same;
 mod trouble;
