@@ -6,12 +6,13 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -20,6 +21,7 @@ use tokio::time::{sleep, timeout};
 use super::follow::{Follower, Ports};
 use super::lane::Lane;
 use super::pipe::{self, Look, Way};
+use super::queue;
 use super::tap::{DataId, Ended, Tap};
 use super::{Channel, Direction, Fault, Kind, Trigger};
 
@@ -31,6 +33,9 @@ const CALL: Duration = Duration::from_secs(10);
 
 /// Between two attempts to accept where there are no sockets left.
 const SOCKETS: Duration = Duration::from_millis(20);
+
+/// Commands that make a server call its client.
+const TRANSFERS: [&str; 7] = ["RETR", "STOR", "STOU", "APPE", "LIST", "NLST", "MLSD"];
 
 /// How a proxy is to be.
 #[derive(Clone)]
@@ -161,6 +166,8 @@ struct Session {
     said: watch::Sender<Vec<Trigger>>,
     /// Turns true when the control connection is over: nobody is listened for any more.
     over: watch::Sender<bool>,
+    /// Where the client listens, and where we do for it.
+    active: Mutex<Option<(SocketAddr, Arc<TcpListener>)>>,
     /// One for each place where we listen.
     places: Mutex<JoinSet<()>>,
     connections: AtomicUsize,
@@ -179,6 +186,7 @@ async fn session(client: TcpStream, number: usize, options: Arc<Options>) {
         ours,
         said: watch::Sender::default(),
         over: watch::Sender::default(),
+        active: Mutex::default(),
         places: Mutex::default(),
         connections: AtomicUsize::default(),
         options,
@@ -224,9 +232,23 @@ impl Session {
     /// Remembers what was said, where a fault waits for it.
     fn note(&self, said: Vec<Trigger>) {
         for trigger in said {
+            if matches!(&trigger, Trigger::Command(verb) if TRANSFERS.contains(&verb.as_str())) {
+                self.refuse();
+            }
             if self.options.faults.iter().any(|fault| fault.trigger == trigger) {
                 self.said.send_modify(|all| all.push(trigger));
             }
+        }
+    }
+
+    /// A client that no longer listens where it said refuses the server's call: so do we, as far as the system tells.
+    fn refuse(&self) {
+        let active = self.active.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((client, listener)) = &*active
+            && queue::listens(*client) == Some(false)
+        {
+            // From now on the system refuses calls.
+            let _ = SockRef::from(&**listener).shutdown(Shutdown::Both);
         }
     }
 
@@ -241,9 +263,12 @@ impl Session {
             if self.options.faults.iter().any(|fault| fault.kind == Kind::Refuse) {
                 return Some((address, Place::Closed(socket)));
             }
-            Some((address, Place::Open(socket.listen(BACKLOG).ok()?)))
+            Some((address, Place::Open(Arc::new(socket.listen(BACKLOG).ok()?))))
         });
         let (address, place) = socket?;
+        if let (Caller::Server(client), Place::Open(listener)) = (caller, &place) {
+            *self.active.lock().unwrap_or_else(PoisonError::into_inner) = Some((client, Arc::clone(listener)));
+        }
         let (session, mut over) = (Arc::clone(self), self.over.subscribe());
         let serve = async move {
             match place {
@@ -259,12 +284,14 @@ impl Session {
     }
 
     /// Takes calls for a data connection until the control connection is over, or the other side no longer listens.
-    async fn serve(self: Arc<Self>, listener: TcpListener, caller: Caller, mut over: watch::Receiver<bool>) {
+    async fn serve(self: Arc<Self>, listener: Arc<TcpListener>, caller: Caller, mut over: watch::Receiver<bool>) {
         let mut connections: JoinSet<bool> = JoinSet::new();
         loop {
             tokio::select! {
                 accepted = listener.accept() => match accepted {
                     Ok((stream, from)) => drop(connections.spawn(Arc::clone(&self).connection(stream, from, caller))),
+                    // It was told to refuse.
+                    Err(error) if error.kind() == io::ErrorKind::InvalidInput => break,
                     Err(_) => sleep(SOCKETS).await,
                 },
                 Some(connected) = connections.join_next(), if !connections.is_empty() => {
@@ -275,6 +302,7 @@ impl Session {
                 () = ended(&mut over) => break,
             }
         }
+        self.active.lock().unwrap_or_else(PoisonError::into_inner).take_if(|(_, other)| Arc::ptr_eq(other, &listener));
         drop(listener);
         while connections.join_next().await.is_some() {}
     }
@@ -322,7 +350,7 @@ async fn ended(over: &mut watch::Receiver<bool>) {
 
 /// A port that is ours.
 enum Place {
-    Open(TcpListener),
+    Open(Arc<TcpListener>),
     Closed(TcpSocket),
 }
 

@@ -84,9 +84,22 @@ struct Queues {
     unread: u32,
 }
 
+/// Whether somebody of this machine listens at an address; `None` where it is another machine's, or nobody tells.
+pub(crate) fn listens(address: SocketAddr) -> Option<bool> {
+    // Nobody calls from port 0, so that the kernel can only speak of a listener.
+    let nobody = SocketAddr::new(address.ip(), 0);
+    if !address.ip().is_loopback() { None } else { heard(address, nobody).map(|end| end.is_some()) }
+}
+
 /// What the end at `local` holds; `None` where there is no such connection, or nobody who tells.
-#[cfg(target_os = "linux")]
 fn queues(local: SocketAddr, remote: SocketAddr) -> Option<Queues> {
+    // Where there is no such connection the kernel speaks of the listener that one would come to.
+    heard(local, remote)?.filter(|(port, _)| *port == remote.port()).map(|(_, queues)| queues)
+}
+
+/// What the kernel says of the end at `local`, and the port of the other; `Some(None)` where it says that there is none.
+#[cfg(target_os = "linux")]
+fn heard(local: SocketAddr, remote: SocketAddr) -> Option<Option<(u16, Queues)>> {
     use netlink_packet_core::{NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
     use netlink_packet_sock_diag::SockDiagMessage;
     use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP};
@@ -123,16 +136,17 @@ fn queues(local: SocketAddr, remote: SocketAddr) -> Option<Queues> {
     // The answer is there when the request has been sent: the kernel gives it at once.
     let (answer, _) = socket.recv_from_full().ok()?;
     match NetlinkMessage::<SockDiagMessage>::deserialize(&answer).ok()?.payload {
-        // Where there is no such connection the kernel speaks of the listener that one would come to.
-        NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(end)) if end.header.socket_id.destination_port == remote.port() => {
-            Some(Queues { accepted: end.header.inode != 0, unsent: end.header.send_queue, unread: end.header.recv_queue })
+        NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(end)) => {
+            let queues = Queues { accepted: end.header.inode != 0, unsent: end.header.send_queue, unread: end.header.recv_queue };
+            Some(Some((end.header.socket_id.destination_port, queues)))
         }
+        NetlinkPayload::Error(error) if error.to_io().kind() == std::io::ErrorKind::NotFound => Some(None),
         _ => None,
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn queues(_: SocketAddr, _: SocketAddr) -> Option<Queues> {
+fn heard(_: SocketAddr, _: SocketAddr) -> Option<Option<(u16, Queues)>> {
     None
 }
 
@@ -159,6 +173,19 @@ mod tests {
         assert_eq!((near.unsent, near.unread, far.unsent, far.unread), (0, 0, 0, 0));
         drop((client, server));
         assert!(queues(theirs, "192.0.2.1:9".parse().unwrap()).is_none());
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_kernel_tells_who_listens() {
+        for ip in ["127.0.0.1", "::1"] {
+            let listener = TcpListener::bind((ip, 0)).unwrap();
+            let address = listener.local_addr().unwrap();
+            assert_eq!(listens(address), Some(true));
+            drop(listener);
+            assert_eq!(listens(address), Some(false));
+        }
+        assert_eq!(listens("192.0.2.1:9".parse().unwrap()), None);
     }
 
     #[test]

@@ -242,7 +242,7 @@ mod tests {
         for (text, expect) in [
             ("latencie=20ms", "there is no fault `latencie`; did you mean `latency`?"),
             ("dta:slice", "there is no place `dta`; did you mean `data`?"),
-            ("cut=rts@1", "did you mean `rst`?"),
+            ("cut=rts@1", "there is no way to cut `rts`; there are: fin, rst, half"),
             ("slice=rndom", "did you mean `random`?"),
             ("latency=20", "`20` is no time; expected latency=20ms"),
             ("latency", "expected latency=20ms"),
