@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 use super::exit::{Exit, Watch, exit_code};
 use super::which::Which;
 use super::{Output, Wrong, split_paths, width};
+use crate::fault::{Direction, Fault, Kind, Trigger};
 use crate::report::html::HtmlReport;
 use crate::report::json::JsonReport;
 use crate::report::junit::JunitReport;
@@ -103,6 +104,11 @@ pub(super) struct Arguments {
     /// One line for each case that is not as expected, and the totals.
     #[arg(short, long)]
     pub(super) quiet: bool,
+
+    /// Send everything in other segments; the verdicts should stay: `slice` (every byte of a command alone, and on data the first and
+    /// the last 4 KiB of what a step sends), `slice=random`, `slice=crlf`; on one channel with `control:` or `data:` before it.
+    #[arg(long, value_name = "FAULT", value_parser = slice)]
+    pub(super) fault: Vec<Fault>,
 
     /// End the run after this time: `90s`, `10m`.
     #[arg(long, value_name = "TIME", value_parser = duration)]
@@ -253,6 +259,7 @@ impl Arguments {
             keep: self.keep,
             run: self.deadline.unwrap_or(usual.run),
             live: self.verbose,
+            faults: self.fault.clone().into(),
             ..usual
         }
     }
@@ -305,6 +312,15 @@ impl Arguments {
             });
         }
         Ok(reports)
+    }
+}
+
+/// Reads a fault that no server may be disturbed by.
+fn slice(text: &str) -> Result<Fault, String> {
+    let fault: Fault = text.parse()?;
+    match (&fault.kind, &fault.trigger, fault.direction) {
+        (Kind::Slice(_), Trigger::Start, None | Some(Direction::Up)) => Ok(fault),
+        _ => Err("a run sends in other segments and does nothing else: `slice`, `slice=random`, `slice=crlf`; `ftpspec proxy` does more".to_owned()),
     }
 }
 

@@ -27,6 +27,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
+use crate::fault::Fault;
 use crate::ftp::transcript::Transcript;
 use crate::judge::baseline::{Baseline, Comparer};
 use crate::judge::verdict::{Outcome, Verdict};
@@ -70,6 +71,8 @@ pub struct Options {
     pub live: bool,
     /// Failures that are known do not fail the run.
     pub baseline: Option<Arc<Baseline>>,
+    /// What happens to all that is sent: ways to slice it.
+    pub faults: Arc<[Fault]>,
 }
 
 impl Default for Options {
@@ -88,6 +91,7 @@ impl Default for Options {
             run: Duration::from_secs(3600),
             live: false,
             baseline: None,
+            faults: Arc::default(),
         }
     }
 }
@@ -413,6 +417,7 @@ impl Stage {
             case: if case.slow { self.options.slow_case } else { self.options.case },
             keep: self.options.keep,
             live,
+            faults: Arc::clone(&self.options.faults),
         };
         let mut cut = self.cut.subscribe();
         let Played { outcome, transcript, duration, unlaid } = tokio::select! {

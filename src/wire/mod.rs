@@ -13,4 +13,5 @@ mod degenerate;
 pub mod error;
 pub mod opening;
 pub mod patience;
+mod sliced;
 pub mod stream;
