@@ -49,8 +49,12 @@ pub(super) struct Between {
 /// Passes on what clients and the server say, until ctrl-c.
 pub(super) fn proxy(arguments: &Arguments, output: &mut Output) -> Result<Exit, Wrong> {
     let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..));
-    let options =
-        Options { faults: arguments.fault.clone(), seed, ports: arguments.between.ports.clone(), ..Options::new(arguments.between.upstream) };
+    let options = Options {
+        faults: arguments.fault.clone(),
+        seed,
+        ports: arguments.between.ports.clone(),
+        ..Options::new(arguments.between.upstream)
+    };
     if options.faults.is_empty() {
         hold(arguments.between.listen, options, "", output)?;
     } else {

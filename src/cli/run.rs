@@ -320,7 +320,8 @@ fn slice(text: &str) -> Result<Fault, String> {
     let fault: Fault = text.parse()?;
     match (&fault.kind, &fault.trigger, fault.direction) {
         (Kind::Slice(_), Trigger::Start, None | Some(Direction::Up)) => Ok(fault),
-        _ => Err("a run sends in other segments and does nothing else: `slice`, `slice=random`, `slice=crlf`; `ftpspec proxy` does more".to_owned()),
+        _ => Err("a run sends in other segments and does nothing else: `slice`, `slice=random`, `slice=crlf`; `ftpspec proxy` does more"
+            .to_owned()),
     }
 }
 

@@ -113,7 +113,12 @@ impl Lane {
     /// Whether bytes pass as they are, now and later.
     #[must_use]
     pub fn is_clear(&self) -> bool {
-        self.waiting.is_empty() && self.latency.is_none() && self.rate.is_none() && self.join.is_none() && self.slice.is_none() && !self.flip
+        self.waiting.is_empty()
+            && self.latency.is_none()
+            && self.rate.is_none()
+            && self.join.is_none()
+            && self.slice.is_none()
+            && !self.flip
     }
 
     /// By how much what comes now is late.
@@ -386,7 +391,8 @@ mod tests {
         let before = acts.iter().filter(|act| matches!(act, Act::Send(bytes) if bytes.len() == 1)).count();
         assert_eq!(before, EDGE);
         acts.extend(lane.release());
-        let ones: Vec<bool> = acts.iter().filter_map(|act| if let Act::Send(bytes) = act { Some(bytes.len() == 1) } else { None }).collect();
+        let ones: Vec<bool> =
+            acts.iter().filter_map(|act| if let Act::Send(bytes) = act { Some(bytes.len() == 1) } else { None }).collect();
         assert!(ones[..EDGE].iter().chain(&ones[ones.len() - EDGE..]).all(|one| *one));
         assert_eq!(ones.iter().filter(|one| **one).count(), 2 * EDGE);
         let sent: usize = acts.iter().map(|act| if let Act::Send(bytes) = act { bytes.len() } else { 0 }).sum();

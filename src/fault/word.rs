@@ -104,7 +104,9 @@ fn kind(word: &str, value: Option<&str>) -> Result<Kind, String> {
             let (base, jitter) = given()?.split_once('~').unwrap_or((given()?, "0ms"));
             Ok(Kind::Latency { base: time(base)?, jitter: time(jitter)? })
         }
-        ("rate", _) => Ok(Kind::Rate(bytes(given()?.strip_suffix("/s").ok_or_else(String::new)?).filter(|rate| *rate > 0).ok_or_else(String::new)?)),
+        ("rate", _) => {
+            Ok(Kind::Rate(bytes(given()?.strip_suffix("/s").ok_or_else(String::new)?).filter(|rate| *rate > 0).ok_or_else(String::new)?))
+        }
         ("slice", None) => Ok(Kind::Slice(Slice::Ones)),
         ("slice", Some(_)) => Ok(Kind::Slice(WAYS_TO_SLICE[of("way to slice", &WAYS_TO_SLICE.map(|(word, _)| word))?].1)),
         ("join", _) => Ok(Kind::Join(time(given()?)?)),

@@ -9,11 +9,11 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::error::WireError;
-use super::sliced::Sliced;
 use super::patience::{Pace, Patience, later};
-use crate::fault::{Channel, Fault, queue};
+use super::sliced::Sliced;
 use super::stream::{self, Chunk};
 pub use super::stream::{Connect, Sent};
+use crate::fault::{Channel, Fault, queue};
 use crate::ftp::reply::{Reply, ReplyParser};
 use crate::ftp::transcript::End;
 

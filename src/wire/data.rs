@@ -12,10 +12,10 @@ use tokio::time::Instant;
 
 use super::error::WireError;
 use super::patience::{Pace, Patience, later, within};
-use crate::fault::{Channel, Fault, queue};
 use super::sliced::Sliced;
 use super::stream::{self, Chunk};
 pub use super::stream::{Connect, Sent};
+use crate::fault::{Channel, Fault, queue};
 use crate::ftp::content::Content;
 use crate::ftp::observe::Observer;
 use crate::ftp::transcript::End;
