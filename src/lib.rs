@@ -58,6 +58,7 @@
 //! | [`cli`] | | verbs, flags, exit codes; the only part that prints |
 //! | [`report`] | | folds over the events of a run: terminal, JSON, `JUnit`, TAP, Markdown |
 //! | [`run`] | | many cases: select, schedule, isolate; emits events |
+//! | [`hand`] | | a client and a server for people's hands: get, put, serve |
 //! | [`play`] | | one case against one server: steps in, transcript out |
 //! | [`judge`] | o | what was demanded against what was seen: findings, verdicts, baselines |
 //! | [`target`] | | servers and the ground under them: accounts, letters, roots, files |
@@ -71,6 +72,7 @@
 pub mod cli;
 pub mod fault;
 pub mod ftp;
+pub mod hand;
 pub mod judge;
 pub mod play;
 pub mod reference;

@@ -29,7 +29,7 @@ fn main() -> anyhow::Result<std::process::ExitCode> {
 
 async fn play(case: Arc<Case>) -> Result<(), Failed> {
     let target = target::resolve("reference", &[]).map_err(|error| error.to_string())?;
-    let plan = Plan { cases: vec![case], slow: 0 };
+    let plan = Plan { cases: vec![case], ..Plan::default() };
     let options = Options { reply: Duration::from_secs(5), ..Options::default() };
     let (reports, summary) = run::collect(Arc::from(target), plan, options).await;
     if let Some(reason) = summary.not_started {

@@ -28,6 +28,8 @@ function server(host, address) {
     if (config.banner !== null) options.greeting = config.banner;
     if (config.idle_timeout_s !== null) options.timeout = config.idle_timeout_s * 1000;
     if (config.passive_ports !== null) [options.pasv_min, options.pasv_max] = config.passive_ports;
+    // All begin at 1024, and where two take the same port PASV is never answered: several at once on a machine begin elsewhere.
+    else options.pasv_min = 11000 + process.pid * 509 % 20000;
     const serves = new FtpSrv(options);
     serves.on('login', ({ username, password }, resolve, reject) => {
         const account = config.accounts.find(account =>

@@ -14,11 +14,31 @@ import sys
 BACKLOG = 1024
 
 
+# Sockets that only hold a port.
+held = []
+
+
 def listen(family, address):
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.bind((address, 0))
-    listener.listen(BACKLOG)
-    return listener
+    """A listener whose port has a free one below it.
+
+    From there a server calls its clients, RFC 959 section 3.2. Where another program has it, those of BSD wait for seconds. So it
+    is held: by SO_REUSEADDR the server may bind it all the same, and the system gives it to nobody else.
+    """
+    while True:
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.bind((address, 0))
+        below = socket.socket(family, socket.SOCK_STREAM)
+        below.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            below.bind((address, listener.getsockname()[1] - 1))
+        except OSError:
+            # Kept, so that the next one is another.
+            held.append(listener)
+            below.close()
+            continue
+        held.append(below)
+        listener.listen(BACKLOG)
+        return listener
 
 
 def main():

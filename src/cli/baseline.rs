@@ -9,10 +9,11 @@ use std::sync::Arc;
 use clap::{Args, Subcommand};
 use jiff::civil::Date;
 
+use super::config::{self, Config};
 use super::exit::Exit;
 use super::run::play;
 use super::which::Which;
-use super::{Output, Wrong, plural, split_paths, width};
+use super::{Output, Wrong, plural, width};
 use crate::judge::baseline::edit::{Played, Run, Update, Words, update};
 use crate::judge::baseline::read::is_section;
 use crate::judge::baseline::{Baseline, Entry, said};
@@ -56,6 +57,19 @@ struct Choice {
     /// The list; by default the built-in one of the server's name, which `update` writes to `baselines/NAME.toml`.
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
+
+    #[command(flatten)]
+    config: config::Place,
+}
+
+/// What is asked for, with what the file says.
+struct Asked {
+    target: Arc<dyn Target>,
+    suite: Suite,
+    chosen: Vec<Arc<Case>>,
+    baseline: Option<PathBuf>,
+    slow: bool,
+    strict: bool,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -100,15 +114,15 @@ pub(super) fn baseline(arguments: &Arguments, output: &mut Output) -> Result<Exi
 }
 
 impl Choice {
-    fn target(&self) -> Result<Arc<dyn Target>, Wrong> {
-        self.server.target()
-    }
-
-    fn cases(&self) -> Result<(Suite, Vec<Arc<Case>>), Wrong> {
-        let (paths, ids) = split_paths(&self.what);
+    fn asked(&self) -> Result<Asked, Wrong> {
+        let config = Config::find(&self.config)?;
+        let (server, (of_file, _)) = config.which(&self.server);
+        let target = server.target()?;
+        let (paths, selection) = config.select(&self.what, Selection::default());
         let suite = Suite::load(&paths)?;
-        let chosen = select(&suite, &Selection { ids, paths: !paths.is_empty(), ..Selection::default() })?;
-        Ok((suite, chosen))
+        let chosen = select(&suite, &selection)?;
+        let baseline = self.baseline.clone().or(of_file);
+        Ok(Asked { target, suite, chosen, baseline, slow: config.slow(), strict: config.strict() })
     }
 }
 
@@ -123,9 +137,8 @@ fn clause(text: &str) -> Result<String, String> {
 }
 
 fn show(which: &Choice, output: &mut Output) -> Result<Exit, Wrong> {
-    let target = which.target()?;
-    let (suite, chosen) = which.cases()?;
-    let baseline = match &which.baseline {
+    let Asked { target, suite, chosen, baseline, .. } = which.asked()?;
+    let baseline = match &baseline {
         Some(path) => load(path)?,
         None => built_in(target.name())?.ok_or_else(|| Wrong::Usage(format!("there is no built-in baseline for {}", target.name())))?,
     };
@@ -170,18 +183,18 @@ fn show_entry(entry: &Entry, covered: usize, is_idle: bool, version: Option<&str
 
 fn mend(arguments: &UpdateArguments, output: &mut Output) -> Result<Exit, Wrong> {
     let which = &arguments.which;
-    let target = which.target()?;
-    let (suite, chosen) = which.cases()?;
+    let Asked { target, suite, chosen, baseline: named, slow, strict } = which.asked()?;
+    let (slow, strict) = (slow || arguments.slow, strict || arguments.strict);
     if arguments.reason.as_ref().is_some_and(|reason| reason.trim().is_empty()) {
         return Err(Wrong::Usage("a reason says why the failure is known".to_owned()));
     }
-    let path = which.baseline.clone().unwrap_or_else(|| place(target.name()));
+    let path = named.unwrap_or_else(|| place(target.name()));
     let baseline = before(&path, target.name())?;
     let mut reports: Vec<CaseReport> = Vec::new();
     for _ in 0..arguments.times {
         let mut summary = Summary::default();
-        let options = run::Options { strict: arguments.strict, ..run::Options::default() };
-        let plan = Plan::new(chosen.clone(), arguments.slow);
+        let options = run::Options { strict, ..run::Options::default() };
+        let plan = Plan::new(chosen.clone(), slow);
         play(Arc::clone(&target), plan, options, String::new(), |event| match event {
             Event::Finished(report) => reports.push(report.as_ref().clone()),
             Event::Over(over) => summary = over.clone(),
@@ -200,15 +213,14 @@ fn mend(arguments: &UpdateArguments, output: &mut Output) -> Result<Exit, Wrong>
     let ids: Vec<&str> = suite.cases().map(|case| case.id.as_str()).collect();
     let (played, version) = (played(&reports), target.version());
     let ids_played = played.len();
-    let run = Run { played: &played, suite: &ids, version: version.as_deref(), strict: arguments.strict };
+    let run = Run { played: &played, suite: &ids, version: version.as_deref(), strict };
     let update = update(&baseline, &run, words.as_ref());
     if update.text != baseline.source.text || !path.exists() {
         // Only what can be read again may replace what could be.
         read(&path.display().to_string(), update.text.as_bytes())?;
         fs::write(&path, &update.text).map_err(|source| SuiteError::Io { path: path.clone(), source })?;
     }
-    let unknown =
-        reports.iter().filter(|report| update.unknown.contains(&report.case.id) && report.outcome.verdict.fails(arguments.strict));
+    let unknown = reports.iter().filter(|report| update.unknown.contains(&report.case.id) && report.outcome.verdict.fails(strict));
     for report in unknown {
         writeln!(output.out, "{:<14} {}  {}", "not known", report.case.id, said(&report.outcome, report.reason.as_deref()))?;
     }

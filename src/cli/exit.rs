@@ -67,7 +67,7 @@ pub struct Happened {
     pub inconclusive: bool,
     /// An entry of the baseline is no longer true, matches nothing, or has expired.
     pub baseline_outdated: bool,
-    /// No case came to a verdict other than unsupported.
+    /// No case came to a verdict other than unsupported. Never of a part, unless there is nothing to take apart.
     pub nothing_ran: bool,
 }
 
@@ -125,6 +125,8 @@ impl Report for Watch {
     fn event(&mut self, event: &Event) -> io::Result<()> {
         let happened = &mut self.happened;
         match event {
+            // A part may have nothing that could be played, where others have: that is known when they are merged.
+            Event::Planned { selected, .. } if selected.partition.is_some() && !selected.ids.is_empty() => happened.nothing_ran = false,
             Event::Planned { .. } | Event::Started { .. } | Event::Said { .. } | Event::Ended { .. } => {}
             Event::Finished(report) => {
                 let unknown = report.known.is_none();
@@ -210,6 +212,17 @@ mod tests {
         check(&only(Verdict::Unsupported, false), false, Exit::Nothing);
         check(&only(Verdict::Error, false), false, Exit::Nothing);
         check(&[], false, Exit::Nothing);
+        let part = |ids: &[&str]| {
+            let selected = crate::run::partition::Selected {
+                ids: ids.iter().map(|id| (*id).to_owned()).collect(),
+                partition: Some("hash:1/4".parse().unwrap()),
+                ..Default::default()
+            };
+            let planned = Event::Planned { target: Default::default(), cases: Vec::new(), slow: 0, selected, strict: false };
+            [planned, Event::Over(crate::run::event::Summary::default())]
+        };
+        check(&part(&["a"]), false, Exit::Expected);
+        check(&part(&[]), false, Exit::Nothing);
         check(&sample::with_baseline(), false, Exit::Failure);
         let outdated = |change: fn(&mut crate::judge::baseline::Comparison)| {
             let mut events = only(Verdict::Fail, true);

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
+use super::config::{self, Config};
 use super::exit::Exit;
-use super::{Output, Wrong, plural, run, split_paths};
+use super::{Output, Wrong, plural, run};
 use crate::requirement::Level;
 use crate::run::select::{Selection, select};
 use crate::run::suite::Suite;
@@ -33,6 +34,9 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "LEVEL", value_parser = run::level)]
     level: Vec<Level>,
 
+    #[command(flatten)]
+    config: config::Place,
+
     /// How to write them.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -49,15 +53,14 @@ enum Format {
 }
 
 pub(super) fn list(arguments: &Arguments, output: &mut Output) -> Result<Exit, Wrong> {
-    let (paths, ids) = split_paths(&arguments.what);
-    let suite = Suite::load(&paths)?;
-    let selection = Selection {
-        ids,
+    let options = Selection {
         topics: arguments.topic.clone(),
         requirements: arguments.requirement.clone(),
         levels: arguments.level.clone(),
-        paths: !paths.is_empty(),
+        ..Selection::default()
     };
+    let (paths, selection) = Config::find(&arguments.config)?.select(&arguments.what, options);
+    let suite = Suite::load(&paths)?;
     let cases = select(&suite, &selection)?;
     match arguments.format {
         Format::Text => text(&cases, output)?,

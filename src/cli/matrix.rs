@@ -1,13 +1,13 @@
 //! `ftpspec matrix`: many servers, side by side.
 
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use clap::Args;
 
 use super::exit::{Exit, Watch, exit_code};
+use super::report::{Format, ReportArgument};
 use super::run::{conduct, level};
 use super::which::key_value;
 use super::{Output, Wrong, split_paths, width};
@@ -108,49 +108,8 @@ impl Server {
     }
 }
 
-/// `--report FORMAT=FILE`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct ReportArgument {
-    format: Format,
-    file: PathBuf,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Format {
-    Html,
-    Json,
-    Markdown,
-}
-
+/// The formats that show several servers.
 const FORMATS: [(&str, Format); 3] = [("html", Format::Html), ("json", Format::Json), ("md", Format::Markdown)];
-
-impl FromStr for ReportArgument {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let formats = FORMATS.map(|(name, _)| name).join(", ");
-        let (format, file) = text
-            .split_once('=')
-            .filter(|(_, file)| !file.is_empty())
-            .ok_or_else(|| format!("expected FORMAT=FILE, like `json=matrix.json`; formats: {formats}"))?;
-        let found = FORMATS.into_iter().find(|(name, _)| *name == format);
-        let (_, format) = found.ok_or_else(|| format!("there is no format `{format}` for a matrix; formats: {formats}"))?;
-        Ok(Self { format, file: PathBuf::from(file) })
-    }
-}
-
-impl ReportArgument {
-    fn is_stdout(&self) -> bool {
-        self.file.as_os_str() == "-"
-    }
-
-    fn sink(&self) -> Result<Sink, Wrong> {
-        if self.is_stdout() {
-            return Ok(Sink::Stream(Box::new(io::stdout())));
-        }
-        Sink::file(&self.file).map_err(|error| Wrong::Usage(format!("cannot write the report {}: {error}", self.file.display())))
-    }
-}
 
 /// Plays what the arguments select on each server.
 pub(super) fn matrix(arguments: &Arguments, output: &mut Output) -> Result<Exit, Wrong> {
@@ -169,30 +128,43 @@ pub(super) fn matrix(arguments: &Arguments, output: &mut Output) -> Result<Exit,
     };
     let suite = Suite::load(&paths)?;
     let plan = Plan::new(select(&suite, &selection)?, arguments.slow);
-    let sinks = arguments.report.iter().map(|report| Ok((report.format, report.sink()?))).collect::<Result<Vec<_>, Wrong>>()?;
     let usual = run::Options::default();
     let options =
         run::Options { jobs: arguments.jobs.map_or(usual.jobs, usize::from), seed: fastrand::u64(..), strict: arguments.strict, ..usual };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let at_once = arguments.at_once.map_or(cores + 1, usize::from);
 
+    tell(labels, &arguments.report, arguments.strict, output, |tell| {
+        conduct(
+            |interrupted, events| async move { play(entries, &plan, &options, at_once, interrupted, events).await },
+            |(server, event): (usize, Event)| tell(server, &event),
+        )
+    })
+}
+
+/// Tells runs of several servers side by side; `play` tells their events.
+pub(super) fn tell(
+    labels: Vec<String>,
+    asked: &[ReportArgument],
+    strict: bool,
+    output: &mut Output,
+    play: impl FnOnce(&mut dyn FnMut(usize, &Event)) -> Result<(), Wrong>,
+) -> Result<Exit, Wrong> {
+    let sinks = asked.iter().map(|report| Ok((format(report)?, report.sink()?))).collect::<Result<Vec<_>, Wrong>>()?;
     // Standard output belongs to the report that asks for it.
-    let taken = arguments.report.iter().any(ReportArgument::is_stdout);
+    let taken = asked.iter().any(ReportArgument::is_stdout);
     let out: Box<dyn Write + Send> = if taken { Box::new(io::stderr()) } else { Box::new(io::stdout()) };
     let progress = !taken && io::stdout().is_terminal() && io::stderr().is_terminal();
-    let shown = Options { width: width(), color: output.color && !taken, progress, strict: arguments.strict };
+    let shown = Options { width: width(), color: output.color && !taken, progress, strict };
     let mut report = MatrixReport::new(out, labels, shown);
-    let (mut watch, mut broken) = (Watch::new(arguments.strict), None);
-    conduct(
-        |interrupted, events| async move { play(entries, &plan, &options, at_once, interrupted, events).await },
-        |(server, event): (usize, Event)| {
-            for told in [report.event(server, &event), watch.event(&event)] {
-                if let Err(error) = told {
-                    broken.get_or_insert(error);
-                }
+    let (mut watch, mut broken) = (Watch::new(strict), None);
+    play(&mut |server, event| {
+        for told in [report.event(server, event), watch.event(event)] {
+            if let Err(error) = told {
+                broken.get_or_insert(error);
             }
-        },
-    )?;
+        }
+    })?;
     report.finish()?;
     let mut happened = watch.happened();
     for told in write(sinks, report) {
@@ -205,6 +177,15 @@ pub(super) fn matrix(arguments: &Arguments, output: &mut Output) -> Result<Exit,
     Ok(exit_code(&happened))
 }
 
+/// The format of a report, where it can show several servers.
+fn format(report: &ReportArgument) -> Result<Format, Wrong> {
+    let known = FORMATS.into_iter().find(|(_, format)| *format == report.format);
+    known.map(|(_, format)| format).ok_or_else(|| {
+        let formats = FORMATS.map(|(name, _)| name).join(", ");
+        Wrong::Usage(format!("{} is a format for one server; formats for several: {formats}", report.format.word()))
+    })
+}
+
 /// Writes the reports; gives what went wrong.
 fn write(sinks: Vec<(Format, Sink)>, report: MatrixReport) -> Vec<io::Error> {
     let record = MatrixRecord::new(report.records());
@@ -213,6 +194,7 @@ fn write(sinks: Vec<(Format, Sink)>, report: MatrixReport) -> Vec<io::Error> {
             Format::Html => page(&record.runs)?,
             Format::Json => record.to_json()?,
             Format::Markdown => markdown(&record.runs),
+            Format::Junit | Format::Tap => return Err(io::Error::other("a format for one server")),
         };
         sink.put(text.as_bytes())
     };
@@ -238,6 +220,7 @@ mod tests {
         for wrong in ["", "=vsftpd", "a=", "vsftpd{bin=x", "vsftpd{bin}"] {
             assert!(wrong.parse::<Server>().is_err(), "{wrong}");
         }
-        assert!("tap=x".parse::<ReportArgument>().unwrap_err().contains("formats: html, json, md"));
+        let told = format(&"tap=x".parse().unwrap()).unwrap_err().to_string();
+        assert_eq!(told, "tap is a format for one server; formats for several: html, json, md");
     }
 }

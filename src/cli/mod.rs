@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::hand::HandError;
 use crate::run::baseline::BaselineError;
 use crate::run::select::SelectError;
 use crate::run::suite::{Problem, SuiteError};
@@ -19,15 +20,23 @@ pub mod exit;
 
 mod baseline;
 mod check;
+mod config;
 mod explain;
 mod fmt;
+mod get;
 mod list;
 mod matrix;
+mod merge;
+mod new;
 mod probe;
 mod profile;
 mod proxy;
+mod put;
+mod report;
 mod requirements;
 mod run;
+mod serve;
+mod transfer;
 mod which;
 
 /// Conformance suite and end-to-end test harness for FTP servers.
@@ -52,6 +61,10 @@ enum Verb {
     Matrix(matrix::Arguments),
     /// Stand between a client and a server, follow both channels, and do to them what a bad network does.
     Proxy(proxy::Arguments),
+    /// Put the reports of the parts of a run together.
+    Merge(merge::Arguments),
+    /// Write an `ftpspec.toml` and a first scenario, to begin with.
+    New(new::Arguments),
     /// Show or mend the list of a server's known failures.
     Baseline(baseline::Arguments),
     /// Write a profile of a server to begin with, or say what is wrong with one.
@@ -66,6 +79,12 @@ enum Verb {
     Explain(explain::Arguments),
     /// List the requirements, and which scenarios prove them.
     Requirements(requirements::Arguments),
+    /// Download a file, going on where an attempt before broke off.
+    Get(get::Arguments),
+    /// Upload a file, going on where an attempt before broke off.
+    Put(put::Arguments),
+    /// Serve directories by FTP, and tell what happens.
+    Serve(serve::Arguments),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -93,6 +112,12 @@ enum Wrong {
     /// A baseline that cannot be read.
     #[error(transparent)]
     Baseline(#[from] BaselineError),
+    /// An `ftpspec.toml` that cannot be understood.
+    #[error("{} cannot be read", .0.source.name)]
+    Config(Problem),
+    /// A transfer that did not come to its end.
+    #[error(transparent)]
+    Hand(#[from] HandError),
     /// The output cannot be written.
     #[error("cannot write: {0}")]
     Output(#[from] io::Error),
@@ -157,6 +182,8 @@ fn perform(verb: Verb, output: &mut Output) -> Exit {
         Verb::Probe(arguments) => probe::probe(&arguments, output),
         Verb::Matrix(arguments) => matrix::matrix(&arguments, output),
         Verb::Proxy(arguments) => proxy::proxy(&arguments, output),
+        Verb::Merge(arguments) => merge::merge(&arguments, output),
+        Verb::New(arguments) => new::new(&arguments, output),
         Verb::Baseline(arguments) => baseline::baseline(&arguments, output),
         Verb::Profile(arguments) => profile::profile(&arguments, output),
         Verb::Check(arguments) => check::check(&arguments, output),
@@ -164,6 +191,9 @@ fn perform(verb: Verb, output: &mut Output) -> Exit {
         Verb::List(arguments) => list::list(&arguments, output),
         Verb::Explain(arguments) => explain::explain(&arguments, output),
         Verb::Requirements(arguments) => requirements::requirements(&arguments, output),
+        Verb::Get(arguments) => get::get(&arguments, output),
+        Verb::Put(arguments) => put::put(&arguments, output),
+        Verb::Serve(arguments) => serve::serve(&arguments, output),
     };
     result.unwrap_or_else(|wrong| tell(&wrong, output))
 }
@@ -172,7 +202,8 @@ fn perform(verb: Verb, output: &mut Output) -> Exit {
 fn tell(wrong: &Wrong, output: &mut Output) -> Exit {
     let exit = match wrong {
         Wrong::Suite(SuiteError::Unreadable(_)) => Exit::Parse,
-        Wrong::Usage(_) | Wrong::Server(_) | Wrong::Select(_) | Wrong::Suite(_) | Wrong::Baseline(_) => Exit::Usage,
+        Wrong::Usage(_) | Wrong::Server(_) | Wrong::Select(_) | Wrong::Suite(_) | Wrong::Baseline(_) | Wrong::Config(_) => Exit::Usage,
+        Wrong::Hand(error) => transfer::exit(error),
         // Who reads only the beginning (`ftpspec list | head`) has got what was asked for.
         Wrong::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return Exit::Expected,
         Wrong::Output(_) => Exit::Harness,
@@ -180,8 +211,14 @@ fn tell(wrong: &Wrong, output: &mut Output) -> Exit {
     let told = match wrong {
         Wrong::Suite(SuiteError::Unreadable(problems)) => output.problems(problems),
         Wrong::Server(StartError::Profile { text, diagnostic }) => writeln!(output.err, "{}", diagnostic.render(text, output.color_err)),
-        Wrong::Baseline(BaselineError::Unreadable(problem)) => output.problems(std::slice::from_ref(problem)),
-        Wrong::Suite(_) | Wrong::Baseline(_) | Wrong::Usage(_) | Wrong::Server(_) | Wrong::Select(_) | Wrong::Output(_) => {
+        Wrong::Baseline(BaselineError::Unreadable(problem)) | Wrong::Config(problem) => output.problems(std::slice::from_ref(problem)),
+        Wrong::Suite(_)
+        | Wrong::Baseline(_)
+        | Wrong::Usage(_)
+        | Wrong::Server(_)
+        | Wrong::Select(_)
+        | Wrong::Hand(_)
+        | Wrong::Output(_) => {
             let style = anstyle::AnsiColor::Red.on_default().bold();
             if output.color_err { writeln!(output.err, "{style}error{style:#}: {wrong}") } else { writeln!(output.err, "error: {wrong}") }
         }

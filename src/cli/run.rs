@@ -1,29 +1,25 @@
 //! `ftpspec run`: its arguments, what they select, and the reports that they ask for.
 
-use std::io::{self, IsTerminal, Write};
+use std::io;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use tokio::sync::{mpsc, watch};
 
-use super::exit::{Exit, Watch, exit_code};
+use super::config::{self, Config};
+use super::exit::Exit;
+use super::report::{ReportArgument, Telling};
 use super::which::Which;
-use super::{Output, Wrong, split_paths, width};
+use super::{Output, Wrong};
 use crate::fault::{Direction, Fault, Kind, Trigger};
-use crate::report::html::HtmlReport;
-use crate::report::json::JsonReport;
-use crate::report::junit::JunitReport;
-use crate::report::markdown::MarkdownReport;
-use crate::report::tap::TapReport;
-use crate::report::terminal::{Options, TerminalReport, Verbosity};
-use crate::report::{Report, Sink};
+use crate::report::terminal::Verbosity;
 use crate::requirement::{Level, nearest};
 use crate::run;
 use crate::run::baseline;
 use crate::run::event::Event;
+use crate::run::partition::Partition;
 use crate::run::plan::Plan;
 use crate::run::select::{Selection, select};
 use crate::run::suite::Suite;
@@ -72,6 +68,12 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) max_fail: Option<u32>,
 
+    /// Play only one part of what is selected, such as `hash:1/4`; `ftpspec merge` puts the reports of all parts together.
+    ///
+    /// `hash` goes by the id of a case, `count` by its place.
+    #[arg(long, value_name = "KIND:PART/PARTS")]
+    pub(super) partition: Option<Partition>,
+
     /// Keep the directories that the server served.
     #[arg(long)]
     pub(super) keep: bool,
@@ -113,53 +115,21 @@ pub(super) struct Arguments {
     /// End the run after this time: `90s`, `10m`.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(super) deadline: Option<Duration>,
+
+    #[command(flatten)]
+    pub(super) config: config::Place,
 }
 
-/// `--report FORMAT=FILE`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ReportArgument {
-    format: Format,
-    /// `-` is standard output.
-    file: PathBuf,
-}
-
-/// A format that a report can be written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Format {
-    Html,
-    Json,
-    Junit,
-    Markdown,
-    Tap,
-}
-
-impl Format {
-    const ALL: [(&'static str, Self); 5] =
-        [("html", Self::Html), ("json", Self::Json), ("junit", Self::Junit), ("md", Self::Markdown), ("tap", Self::Tap)];
-}
-
-impl FromStr for ReportArgument {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let formats = Format::ALL.map(|(name, _)| name).join(", ");
-        let (format, file) =
-            text.split_once('=').ok_or_else(|| format!("expected FORMAT=FILE, like `json=report.json`; formats: {formats}"))?;
-        if file.is_empty() {
-            return Err(format!("expected a file behind `{format}=`"));
-        }
-        match Format::ALL.into_iter().find(|(name, _)| *name == format) {
-            Some((_, format)) => Ok(Self { format, file: PathBuf::from(file) }),
-            None => Err(format!("there is no format `{format}`; formats: {formats}")),
-        }
-    }
-}
-
-/// Plays what the arguments select.
+/// Plays what the arguments and the file select.
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Wrong> {
-    let (paths, selection) = arguments.selection();
+    let config = Config::find(&arguments.config)?;
+    let (paths, selection) = config.select(&arguments.what, arguments.selection());
+    let arguments = &arguments.with(&config);
     let suite = Suite::load(&paths)?;
-    let plan = Plan::new(select(&suite, &selection)?, arguments.slow);
+    let mut plan = Plan::new(select(&suite, &selection)?, arguments.slow);
+    if let Some(partition) = arguments.partition {
+        plan = plan.part(partition);
+    }
     let target = arguments.which.target()?;
     let baseline = match (arguments.no_baseline, &arguments.baseline) {
         (true, _) => None,
@@ -167,14 +137,9 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Wr
         (false, None) => baseline::built_in(target.name())?,
     };
     let options = run::Options { baseline: baseline.map(Arc::new), ..arguments.options() };
-    let mut listeners = Listeners { watch: Watch::new(arguments.strict), reports: arguments.reports(output.color)?, broken: None };
+    let mut listeners = arguments.telling(output.color).listeners()?;
     play(target, plan, options, arguments.which.again(), |event| listeners.tell(event))?;
-    let mut happened = listeners.watch.happened();
-    if let Some(error) = listeners.broken {
-        happened.harness_broke = true;
-        writeln!(output.err, "error: a report could not be written: {error}")?;
-    }
-    Ok(exit_code(&happened))
+    Ok(listeners.exit(&mut output.err)?)
 }
 
 /// Plays a plan and tells its events; ctrl-c ends the run, not the program.
@@ -228,24 +193,6 @@ pub(super) async fn asked_to_end() -> io::Result<()> {
     }
 }
 
-/// All that listens to the run. A report that cannot be written does not keep the others from being.
-struct Listeners {
-    watch: Watch,
-    reports: Vec<Box<dyn Report>>,
-    broken: Option<io::Error>,
-}
-
-impl Listeners {
-    fn tell(&mut self, event: &Event) {
-        let reports = self.reports.iter_mut().map(|report| report.event(event));
-        for told in reports.chain([self.watch.event(event)]) {
-            if let Err(error) = told {
-                self.broken.get_or_insert(error);
-            }
-        }
-    }
-}
-
 impl Arguments {
     /// How the run is done.
     fn options(&self) -> run::Options {
@@ -264,54 +211,40 @@ impl Arguments {
         }
     }
 
-    /// The path arguments, and what to choose.
-    pub(super) fn selection(&self) -> (Vec<PathBuf>, Selection) {
-        let (paths, ids) = split_paths(&self.what);
-        let selection = Selection {
-            ids,
-            topics: self.topic.clone(),
-            requirements: self.requirement.clone(),
-            levels: self.level.clone(),
-            paths: !paths.is_empty(),
+    /// These arguments, and for what they leave open what the file says.
+    fn with(&self, config: &Config) -> Self {
+        let (which, of_file) = config.which(&self.which);
+        let (baseline, no_baseline) = match (self.no_baseline, &self.baseline) {
+            (false, None) => of_file,
+            (no_baseline, baseline) => (baseline.clone(), no_baseline),
         };
-        (paths, selection)
+        Self {
+            which,
+            baseline,
+            no_baseline,
+            jobs: self.jobs.or_else(|| config.jobs()),
+            slow: self.slow || config.slow(),
+            strict: self.strict || config.strict(),
+            max_fail: self.max_fail.or_else(|| config.max_fail()),
+            seed: self.seed.or_else(|| config.seed()),
+            deadline: self.deadline.or_else(|| config.deadline()),
+            report: config.reports(&self.report),
+            ..self.clone()
+        }
     }
 
-    /// The reports that are asked for, the terminal's first. Files are made now, so that a wrong path is told before the run.
-    pub(super) fn reports(&self, color: bool) -> Result<Vec<Box<dyn Report>>, Wrong> {
-        let to_stdout = self.report.iter().filter(|report| report.file.as_os_str() == "-").count();
-        if to_stdout > 1 {
-            return Err(Wrong::Usage("only one report can go to standard output".to_owned()));
-        }
-        // Standard output belongs to the report that asks for it.
-        let out: Box<dyn Write + Send> = if to_stdout == 0 { Box::new(io::stdout()) } else { Box::new(io::stderr()) };
-        let options = Options {
-            width: width(),
-            color: color && to_stdout == 0,
-            progress: to_stdout == 0 && io::stdout().is_terminal() && io::stderr().is_terminal(),
-            verbosity: match (self.quiet, self.verbose) {
-                (true, _) => Verbosity::Quiet,
-                (false, true) => Verbosity::Verbose,
-                (false, false) => Verbosity::Usual,
-            },
-            strict: self.strict,
+    /// What to choose, as far as options say it.
+    fn selection(&self) -> Selection {
+        Selection { topics: self.topic.clone(), requirements: self.requirement.clone(), levels: self.level.clone(), ..Selection::default() }
+    }
+
+    fn telling(&self, color: bool) -> Telling<'_> {
+        let verbosity = match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (false, true) => Verbosity::Verbose,
+            (false, false) => Verbosity::Usual,
         };
-        let mut reports: Vec<Box<dyn Report>> = vec![Box::new(TerminalReport::new(out, options))];
-        for ReportArgument { format, file } in &self.report {
-            let sink = if file.as_os_str() == "-" {
-                Sink::Stream(Box::new(io::stdout()))
-            } else {
-                Sink::file(file).map_err(|error| Wrong::Usage(format!("cannot write the report {}: {error}", file.display())))?
-            };
-            reports.push(match format {
-                Format::Html => Box::new(HtmlReport::new(sink)),
-                Format::Json => Box::new(JsonReport::new(sink)),
-                Format::Junit => Box::new(JunitReport::new(sink, self.strict)),
-                Format::Markdown => Box::new(MarkdownReport::new(sink, self.strict)),
-                Format::Tap => Box::new(TapReport::new(sink, self.strict)),
-            });
-        }
-        Ok(reports)
+        Telling { reports: &self.report, verbosity, strict: self.strict, color, annotate: true }
     }
 }
 
@@ -334,7 +267,7 @@ pub(super) fn level(text: &str) -> Result<Level, String> {
 }
 
 /// Reads `500ms`, `90s`, `10m`, `1h`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || "expected a number and a unit, ms, s, m or h: `90s`, `10m`".to_owned();
     let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
     let (number, unit) = text.split_at(split);
@@ -369,8 +302,5 @@ mod tests {
         check("99999999999999999999s", Err(()));
         assert_eq!(level("must"), Ok(Level::Must));
         assert_eq!(level("SHOUD").unwrap_err(), "did you mean SHOULD? levels: MUST, SECURITY, DEFACTO, SHOULD, MAY");
-        assert_eq!("jsn=f".parse::<ReportArgument>().unwrap_err(), "there is no format `jsn`; formats: html, json, junit, md, tap");
-        assert!("json=".parse::<ReportArgument>().is_err() && "json".parse::<ReportArgument>().is_err());
-        assert_eq!("json=a=b".parse::<ReportArgument>().unwrap().file, PathBuf::from("a=b"));
     }
 }

@@ -126,7 +126,7 @@ fn requirements_has_one_record_each() {
     let (code, out, _) = perform_words(&["requirements", "--format", "json"]);
     assert_eq!(code, 0);
     let records: Vec<serde_json::Value> = serde_json::from_str(&out).unwrap();
-    assert_eq!(records.len(), 560);
+    assert_eq!(records.len(), 561);
     for record in &records {
         let is_covered = !record["scenarios"].as_array().unwrap().is_empty();
         assert_eq!(record["status"] == "covered", is_covered);
@@ -134,7 +134,7 @@ fn requirements_has_one_record_each() {
         assert!(["MUST", "SHOULD", "MAY", "DEFACTO", "SECURITY"].contains(&record["level"].as_str().unwrap()));
     }
     let (_, table, _) = perform_words(&["requirements"]);
-    assert_eq!(table.lines().filter(|line| line.starts_with("| `")).count(), 560);
+    assert_eq!(table.lines().filter(|line| line.starts_with("| `")).count(), 561);
 }
 
 #[test]

@@ -19,8 +19,10 @@ pub(super) const DEFAULT_SERVER: &str = "libunftp";
 pub(super) struct Which {
     /// The server: `libunftp` or `reference` (in this process), or a profile: `vsftpd`, `proftpd`, `pyftpdlib`, `./mine.toml`, and others
     /// (docs/profile.md).
-    #[arg(long, value_name = "NAME", default_value = DEFAULT_SERVER)]
-    pub(super) server: String,
+    ///
+    /// By default what ftpspec.toml says, or `libunftp`.
+    #[arg(long, value_name = "NAME")]
+    pub(super) server: Option<String>,
 
     /// A variable of the server; may be given several times.
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
@@ -29,28 +31,44 @@ pub(super) struct Which {
     /// A server that runs already, `ftp://user:password@host:port/dir`: cases work in a scratch directory below `dir`, which is removed at
     /// the end. The password may stand in `FTPSPEC_PASSWORD` or a file instead (docs/target.md).
     #[arg(long, value_name = "URL", conflicts_with_all = ["server", "set"])]
-    target: Option<String>,
+    pub(super) target: Option<String>,
 
     /// An account of the `--target`: `name:password:letters[:root]`, `root` being the directory of this machine that it sees as `/`. May be
     /// given several times, for the URL's user too.
-    #[arg(long, value_name = "ACCOUNT", requires = "target")]
-    account: Vec<String>,
+    #[arg(long, value_name = "ACCOUNT")]
+    pub(super) account: Vec<String>,
 
     /// The file whose first line is the password of the URL's user.
-    #[arg(long, value_name = "FILE", requires = "target")]
-    password_file: Option<PathBuf>,
+    #[arg(long, value_name = "FILE")]
+    pub(super) password_file: Option<PathBuf>,
 }
 
 impl Which {
     /// The server, not yet started.
     pub(super) fn target(&self) -> Result<Arc<dyn Target>, Wrong> {
-        let Some(url) = &self.target else { return Ok(Arc::from(target::resolve(&self.server, &self.set)?)) };
+        let of_running = [("--account", !self.account.is_empty()), ("--password-file", self.password_file.is_some())];
+        let of_started = [("--set", !self.set.is_empty())];
+        let strange = if self.target.is_some() { &of_started[..] } else { &of_running[..] };
+        if let Some((flag, _)) = strange.iter().find(|(_, is_given)| *is_given) {
+            let of = if self.target.is_some() {
+                "a server that is started, and this one runs already"
+            } else {
+                "a server that runs already (--target)"
+            };
+            return Err(Wrong::Usage(format!("{flag} is for {of}")));
+        }
+        let Some(url) = &self.target else { return Ok(Arc::from(target::resolve(self.server(), &self.set)?)) };
         let usage = |flag: &str, error: &dyn std::fmt::Display| Wrong::Usage(format!("{flag}: {error}"));
         let url: FtpUrl = url.parse().map_err(|error| usage("--target", &error))?;
         let password = password::find(url.password.as_ref(), self.password_file.as_deref()).map_err(|error| usage("--target", &error))?;
         let given = self.account.iter().map(|account| account.parse::<GivenAccount>());
         let accounts = given.collect::<Result<Vec<_>, _>>().map_err(|error| usage("--account", &error))?;
         Ok(Arc::new(Running::new(url, password, accounts)?))
+    }
+
+    /// The name of one that is started.
+    pub(super) fn server(&self) -> &str {
+        self.server.as_deref().unwrap_or(DEFAULT_SERVER)
     }
 
     /// Whether it runs already, and is somebody's.
@@ -68,8 +86,8 @@ impl Which {
                 let root = root.map_or_else(String::new, |root| format!(":{root}"));
                 format!("--account {name}:PASSWORD:{letters}{root}")
             }));
-        } else if self.server != DEFAULT_SERVER {
-            words.push(format!("--server {}", self.server));
+        } else if self.server() != DEFAULT_SERVER {
+            words.push(format!("--server {}", self.server()));
         }
         words.extend(self.set.iter().map(|(key, value)| format!("--set {key}={value}")));
         words.join(" ")

@@ -212,6 +212,13 @@ impl Comparer {
         None
     }
 
+    /// Takes note of a case that another part of the run plays: whether an entry that covers it is never true is not known here.
+    pub fn elsewhere(&mut self, id: &str) {
+        for (entry, matched) in self.baseline.entries.iter().zip(&mut self.matched) {
+            *matched |= entry.cases.covers(id);
+        }
+    }
+
     /// No case comes any more: the remarks in the order of their cases.
     #[must_use]
     pub fn finish(self) -> Comparison {

@@ -241,7 +241,7 @@ impl<'a> Judge<'a> {
             | Action::Close(_)
             | Action::HalfClose(_)
             | Action::Stall(_)
-            | Action::Settle(_)
+            | Action::Settle(..)
             | Action::Abort(_)
             | Action::Listen { .. }
             | Action::Sync(_)

@@ -74,17 +74,20 @@ impl Judge<'_> {
     pub(super) fn alive(&mut self, step: &Step, events: &[Event]) -> Flow {
         let heard = reply::heard(events);
         let in_step = heard.len() == 1 && matches!(heard[0], Heard::Reply(reply) if reply.class() == Some(2));
-        // A second NOOP was sent because the first got another 2xx than 200: in step if both got the same.
+        // A second one was sent because the first got another 2xx than 200: in step if both got the same.
         let same = matches!(heard.as_slice(), [Heard::Reply(first), Heard::Reply(second)] if first.class() == Some(2) && first.code == second.code);
         if in_step || same {
             return Flow::Go;
         }
+        let asked =
+            events.iter().find_map(|event| if let What::Sent { bytes } = &event.what { Some(bytes.trim_ascii_end()) } else { None });
+        let asked = String::from_utf8_lossy(asked.unwrap_or(b"NOOP"));
         let cites = self.at_stake(step);
         let verdict = self.broken(&cites);
         let found = Verdictless {
             facet: Facet::Liveness,
             verdict,
-            expected: "200 to NOOP, and nothing before it".into(),
+            expected: format!("2xx to {asked}, and nothing before it"),
             seen: describe::all(&heard),
             cites: &cites,
             span: step.span,

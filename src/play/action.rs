@@ -64,8 +64,8 @@ impl Player<'_, '_> {
                 tokio::time::sleep(*duration).await;
                 self.record.event(id, &branch.session().name, What::Stalled(*duration));
             }
-            Action::Settle(duration) => {
-                branch.session().settle(*duration).await;
+            Action::Settle(channel, duration) => {
+                branch.session().settle(*channel, *duration).await;
                 self.record.event(id, &branch.session().name, What::Looked);
             }
             Action::Abort(kind) => self.abort(branch.session(), id, *kind).await,
@@ -260,14 +260,15 @@ impl Player<'_, '_> {
         }
     }
 
-    /// NOOP is answered, and nothing else is: a 2xx other than 200 could be left over from before, so a second one tells.
+    /// NOOP, or what stands for it, is answered, and nothing else is: a 2xx other than 200 could be left over from before, so a
+    /// second one tells.
     async fn alive(&self, session: &mut Session, id: usize) {
         if !session.open_greeted(self, id).await {
             return;
         }
-        let first = session.ask(self, id, "NOOP").await;
+        let first = session.ask(self, id, self.options.probe).await;
         if first.is_some_and(|reply| reply.class() == Some(2) && reply.code != Some(200)) {
-            session.ask(self, id, "NOOP").await;
+            session.ask(self, id, self.options.probe).await;
         }
     }
 

@@ -7,7 +7,7 @@ use super::session::Session;
 use crate::ftp::content::Content;
 use crate::ftp::observe::Observer;
 use crate::ftp::transcript::{Leave, What};
-use crate::scenario::model::{Caller, Way};
+use crate::scenario::model::{Caller, Channel, Way};
 use crate::wire::data::{DataConnection, DataEvent, Listener, Until};
 use crate::wire::error::WireError;
 use crate::wire::opening::{active_line, passive_address, passive_line};
@@ -130,11 +130,18 @@ impl Session {
         }
     }
 
-    /// Waits until the server has accepted the data connection that we opened, at most so long.
-    pub(super) async fn settle(&self, within: Duration) {
-        if let Transfer::Open(connection) = &self.transfer {
-            // Where it cannot be shown, the time has passed, which is all that is left to do.
-            connection.accepted(within).await;
+    /// Waits until the server has accepted the data connection that we opened, or has read what we sent on the control connection,
+    /// at most so long.
+    pub(super) async fn settle(&self, channel: Channel, within: Duration) {
+        let end = tokio::time::Instant::now() + within;
+        let settled = match (channel, &self.transfer, &self.control) {
+            (Channel::Data, Transfer::Open(connection), _) => connection.accepted(within).await,
+            (Channel::Control, _, Some(control)) => control.taken(within).await,
+            (Channel::Data | Channel::Control, _, _) => true,
+        };
+        if !settled {
+            // Where it cannot be shown, letting the time pass is all that is left to do.
+            tokio::time::sleep_until(end).await;
         }
     }
 

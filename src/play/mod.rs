@@ -48,6 +48,8 @@ pub struct Options {
     pub eol: &'static [u8],
     /// How long a reply, or progress of a transfer, may take.
     pub reply: Duration,
+    /// The command that `alive` sends.
+    pub probe: &'static str,
     /// How long the whole case may take.
     pub case: Duration,
     /// Leave the roots of the case where they are.

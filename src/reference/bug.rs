@@ -199,6 +199,7 @@ bugs! {
     FeatLies "feat-lies" "FEAT lists what is not there"
     FeatForgets "feat-forgets" "FEAT does not list SIZE: clients do without"
     FeatPadding "feat-padding" "FEAT's lines are not indented: clients find no feature"
+    NoopUnknown "noop-unknown" "NOOP is an unknown command"
     Unknown200 "unknown-200" "an unknown verb is answered 200"
     Type200 "type-200" "any TYPE is answered 200"
     Mode200 "mode-200" "MODE B is answered 200 and data goes as before"

@@ -55,6 +55,8 @@ pub enum Input<'a> {
     DataFinished,
     /// The idle time is over.
     Idle,
+    /// The server ends: a last reply, and the session is over, whatever is under way.
+    Ending,
 }
 
 /// What the driver must do.

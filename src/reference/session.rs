@@ -131,6 +131,12 @@ impl Session {
         self.closed
     }
 
+    /// Where the client is in its root.
+    #[must_use]
+    pub fn directory(&self) -> &VirtualPath {
+        &self.cwd
+    }
+
     /// The client's address.
     pub(super) fn is_peer(&self, ip: IpAddr) -> bool {
         ip.to_canonical() == self.peer.ip()
@@ -152,6 +158,8 @@ impl Turn<'_> {
             Input::DataWritten => self.written(),
             Input::DataFinished => self.finished(),
             Input::Idle => self.idle(),
+            // RFC 959 section 5.4: "This may be a reply to any command if the service knows it must shut down."
+            Input::Ending => self.end(421, "The server ends"),
         }
         self.drain();
     }

@@ -100,7 +100,7 @@ impl Turn<'_> {
             b"OPTS" => self.opts(command),
             b"HELP" => self.help(command),
             b"SYST" => self.reply(215, "UNIX Type: L8"),
-            b"NOOP" => self.noop(),
+            b"NOOP" if !self.broken(Bug::NoopUnknown) => self.noop(),
             _ if self.broken(Bug::Unknown200) => self.reply(200, "OK"),
             _ if UNIMPLEMENTED.contains(&verb) => self.reply(502, "Not implemented"),
             _ => self.reply(500, "Unknown command"),

@@ -95,7 +95,8 @@ impl JunitReport {
             status.set_type(format!("{BASELINE}.{word}")).set_message(legal(&plain::remark(remark)));
             self.add(BASELINE, TestCase::new(format!("{word}: {}", remark.id), status));
         }
-        let mut document = Document::new(legal(&format!("ftpspec: {}", plain::name(&self.planned.target))));
+        let part = plain::part(&self.planned.selected).map_or_else(String::new, |part| format!(", {part}"));
+        let mut document = Document::new(legal(&format!("ftpspec: {}{part}", plain::name(&self.planned.target))));
         document.set_time(summary.duration);
         document.add_test_suites(std::mem::take(&mut self.suites));
         let text = document.to_string().map_err(io::Error::other)?;

@@ -148,8 +148,10 @@ impl MarkdownReport {
     }
 
     fn remarks(&self, summary: &Summary) -> String {
-        let mut lines: Vec<String> =
-            self.tally.unsupported.iter().map(|(reason, count)| format!("unsupported: {}: {}", cases(*count), escape(reason))).collect();
+        let part = plain::part(&self.planned.selected).map(|part| escape(&part));
+        let unsupported =
+            self.tally.unsupported.iter().map(|(reason, count)| format!("unsupported: {}: {}", cases(*count), escape(reason)));
+        let mut lines: Vec<String> = part.into_iter().chain(unsupported).collect();
         if self.planned.slow != 0 {
             lines.push(format!("not run: {} of class slow (--slow runs them)", cases(self.planned.slow)));
         }

@@ -1,10 +1,12 @@
 //! A case in plain text, for reports that put it into a frame of their own.
 
+use super::meaning::cases;
 use super::transcript::{Lanes, Row, rows};
 use crate::judge::baseline::{Comparison, Remark};
 use crate::judge::verdict::{Finding, Verdict};
 use crate::requirement::Catalogue;
 use crate::run::event::{CaseReport, Summary, TargetInfo};
+use crate::run::partition::Selected;
 use crate::scenario::model::Case;
 
 /// Columns of a transcript.
@@ -107,6 +109,12 @@ pub(super) fn command(id: &str, file: &str, arguments: &str) -> String {
 /// Target and version.
 pub(super) fn name(target: &TargetInfo) -> String {
     target.version.as_ref().map_or_else(|| target.name.clone(), |version| format!("{} {version}", target.name))
+}
+
+/// Of what a run is a part, where it is one.
+pub(super) fn part(selected: &Selected) -> Option<String> {
+    let partition = selected.partition?;
+    Some(format!("part {partition} of {}", cases(selected.ids.len())))
 }
 
 /// Why cases were not played.

@@ -1,28 +1,29 @@
 //! A run as a value: what the JSON report writes, `merge` reads, and the HTML page shows.
 //!
 //! Responsible for turning events into a [`Record`] and for its form, which `docs/report.schema.json` describes. Bytes stand as escaped text
-//! without loss ([`escape`]). Knows no file.
+//! without loss ([`escape`](super::transcript::escape)). Knows no file.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Report;
 use super::planned::Planned;
-use super::transcript::escape;
-use crate::ftp::transcript::{self, Agreement, DiskState, End, Leave, Observed, What};
 use crate::judge::baseline::{self, Comparison};
 use crate::judge::verdict::{Facet, Finding, Verdict};
 use crate::run::event::{Capability, CaseReport, Event, Summary};
+use crate::run::partition::Partition;
+
+pub mod join;
+pub mod replay;
+
+pub(in crate::report) mod transcript;
 
 /// The form of the record; a new number where a reader could break.
 pub const SCHEMA: &str = "ftpspec.report/1";
-
-/// Bytes of data that a transcript in the record keeps, of each event.
-const HEAD: usize = 4096;
 
 /// Collects a run.
 #[derive(Debug, Default)]
@@ -46,6 +47,9 @@ impl Recorder {
                 name: env!("CARGO_PKG_NAME").to_owned(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 cases: planned.len(),
+                selected: planned.selected.ids.clone(),
+                digest: planned.selected.digest.clone(),
+                partition: planned.selected.partition,
             },
             target: TargetRecord {
                 name: planned.target.name.clone(),
@@ -54,6 +58,7 @@ impl Recorder {
                 arguments: planned.target.arguments.clone(),
                 capabilities: planned.target.capabilities.clone(),
             },
+            strict: planned.strict,
             totals,
             duration_ms: millis(summary.duration),
             interrupted: summary.interrupted,
@@ -79,7 +84,7 @@ impl Report for Recorder {
                 if !self.sources.contains_key(&source.name) {
                     self.sources.insert(source.name.clone(), source.text.clone());
                 }
-                self.cases.push(CaseRecord::new(report));
+                self.cases.push(CaseRecord::new(report)?);
             }
             Event::Over(summary) => self.summary = Some(summary.clone()),
             Event::Planned { .. } | Event::Started { .. } | Event::Said { .. } | Event::Ended { .. } => {}
@@ -98,6 +103,8 @@ pub struct Record {
     pub suite: SuiteRecord,
     /// What was judged.
     pub target: TargetRecord,
+    /// A deviation fails the run.
+    pub strict: bool,
     /// The cases by verdict.
     pub totals: Totals,
     /// Wall time, milliseconds.
@@ -175,6 +182,12 @@ pub struct SuiteRecord {
     pub version: String,
     /// Cases that were planned.
     pub cases: usize,
+    /// The ids of what was selected, of which the cases are all or a part, in the order of the suite.
+    pub selected: Vec<String>,
+    /// Stands for the ids and the texts of what was selected.
+    pub digest: String,
+    /// The part that was played; all where there is none.
+    pub partition: Option<Partition>,
 }
 
 /// What was judged.
@@ -275,6 +288,8 @@ pub struct CaseRecord {
     pub source: String,
     /// How it ended.
     pub verdict: Verdict,
+    /// Where it is unsupported, or could not be played: why, in words.
+    pub reason: Option<String>,
     /// Why the failure is known, from the baseline.
     pub known: Option<String>,
     /// The facets of its findings.
@@ -322,14 +337,16 @@ pub struct FindingRecord {
 }
 
 impl CaseRecord {
-    fn new(report: &CaseReport) -> Self {
+    fn new(report: &CaseReport) -> serde_json::Result<Self> {
         let CaseReport { case, outcome, .. } = report;
         let is_pass = outcome.verdict == Verdict::Pass;
-        Self {
+        let said = || report.transcript.events.iter().map(transcript::write).collect::<serde_json::Result<Vec<Value>>>();
+        Ok(Self {
             id: case.id.clone(),
             title: case.title.clone(),
             source: case.source.name.clone(),
             verdict: outcome.verdict,
+            reason: report.reason.clone(),
             known: report.known.clone(),
             facets: outcome.facets(),
             requirements: case.requirements().into_iter().map(str::to_owned).collect(),
@@ -337,9 +354,9 @@ impl CaseRecord {
             silence_ms: millis(report.silence),
             detail: detail(report),
             findings: outcome.findings.iter().map(|finding| FindingRecord::new(finding, &case.source.text)).collect(),
-            transcript: (!is_pass).then(|| report.transcript.events.iter().map(event).collect()),
+            transcript: if is_pass { None } else { Some(said()?) },
             server_log: if is_pass { String::new() } else { report.server_log.clone() },
-        }
+        })
     }
 }
 
@@ -369,89 +386,30 @@ fn detail(report: &CaseReport) -> String {
     report.reason.iter().cloned().chain(findings).collect::<Vec<_>>().join("\n")
 }
 
-/// Milliseconds, to the microsecond.
+/// Milliseconds, to the nanosecond: a record that is told again shows the same times.
 fn millis(time: Duration) -> f64 {
-    (time.as_secs_f64() * 1e6).round() / 1e3
+    (time.as_secs_f64() * 1e9).round() / 1e6
 }
 
-fn event(event: &transcript::Event) -> Value {
-    let (what, more) = told(&event.what);
-    let mut record = json!({ "at_ms": millis(event.at), "step": event.step, "session": &*event.session, "what": what });
-    if let (Some(record), Value::Object(more)) = (record.as_object_mut(), more) {
-        record.extend(more);
-    }
-    record
+/// The time that so many milliseconds are; none where it is no time.
+fn time(millis: f64) -> Duration {
+    let nanos = (millis * 1e6).round();
+    // No time of a run comes near the end of either type.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates, and nothing is below 0")]
+    Duration::from_nanos(nanos.max(0.0) as u64)
 }
 
-fn told(what: &What) -> (&'static str, Value) {
-    match what {
-        What::Connected { peer, local } => ("connected", json!({ "peer": peer, "local": local })),
-        What::ConnectFailed { reason } => ("connect_failed", json!({ "reason": reason })),
-        What::Sent { bytes } => ("sent", json!({ "bytes": escape(bytes) })),
-        What::SendFailed { reason } => ("send_failed", json!({ "reason": reason })),
-        What::Reply(reply) => {
-            let defects: Vec<String> = reply.defects.iter().map(ToString::to_string).collect();
-            ("reply", json!({ "code": reply.code, "bytes": escape(&reply.raw), "defects": defects }))
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_time_is_read_as_it_was(nanos in 0..1u64 << 50) {
+            let before = Duration::from_nanos(nanos);
+            prop_assert_eq!(time(millis(before)), before);
         }
-        What::Silence { waited, partial } => ("silence", json!({ "waited_ms": millis(*waited), "bytes": escape(partial) })),
-        What::Flood { len, head } => ("flood", json!({ "len": len, "bytes": cut(head) })),
-        What::ControlEnded { how, partial } => ("control_ended", json!({ "how": ended(*how), "bytes": escape(partial) })),
-        What::ControlLeft(leave) => ("control_left", json!({ "how": left(*leave) })),
-        What::DataConnected { peer, local } => ("data_connected", json!({ "peer": peer, "local": local })),
-        What::DataFailed { reason } => ("data_failed", json!({ "reason": reason })),
-        What::DataSent { len, head, broken } => ("data_sent", json!({ "len": len, "bytes": cut(head), "reason": broken })),
-        What::DataReceived(observed) => ("data_received", json!({ "content": content(observed) })),
-        What::DataEnded(how) => ("data_ended", json!({ "how": ended(*how) })),
-        What::DataSilence { waited } => ("data_silence", json!({ "waited_ms": millis(*waited) })),
-        What::DataLeft(leave) => ("data_left", json!({ "how": left(*leave) })),
-        What::Disk { path, state } => ("disk", json!({ "path": escape(path), "state": disk_state(state) })),
-        What::Changes(changes) => ("changes", json!({ "changes": changes })),
-        What::Called { name, by } => ("called", json!({ "name": name, "by": by })),
-        What::Looked => ("looked", json!({})),
-        What::Stalled(time) => ("stalled", json!({ "waited_ms": millis(*time) })),
-        What::Trouble(trouble) => ("trouble", json!({ "reason": trouble })),
     }
-}
-
-fn cut(bytes: &[u8]) -> String {
-    escape(&bytes[..bytes.len().min(HEAD)])
-}
-
-const fn ended(how: End) -> &'static str {
-    match how {
-        End::Close => "close",
-        End::Reset => "reset",
-    }
-}
-
-const fn left(leave: Leave) -> &'static str {
-    match leave {
-        Leave::Close => "close",
-        Leave::Reset => "reset",
-        Leave::HalfClose => "half-close",
-    }
-}
-
-fn disk_state(state: &DiskState) -> Value {
-    match state {
-        DiskState::Absent => json!({ "kind": "absent" }),
-        DiskState::Directory { mode, mtime } => json!({ "kind": "directory", "mode": format!("{mode:o}"), "mtime": mtime }),
-        DiskState::File { mode, mtime, content: bytes } => {
-            json!({ "kind": "file", "mode": format!("{mode:o}"), "mtime": mtime, "content": content(bytes) })
-        }
-        DiskState::Other(what) => json!({ "kind": "other", "what": what }),
-    }
-}
-
-/// Bytes that may be many: how many, the first, and how far they agree with what was demanded.
-fn content(observed: &Observed) -> Value {
-    let against: Vec<Value> = observed
-        .against
-        .iter()
-        .map(|agreement| {
-            let Agreement { expected_len, common, got, expected } = agreement;
-            json!({ "len": expected_len, "common": common, "window_at": agreement.window_at(), "got": escape(got), "expected": escape(expected) })
-        })
-        .collect();
-    json!({ "len": observed.len, "bytes": cut(&observed.head), "against": against })
 }

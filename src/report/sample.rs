@@ -11,6 +11,7 @@ use crate::ftp::transcript::{self, DiskState, End, Leave, Observed, Transcript, 
 use crate::judge::baseline::{Comparison, Remark};
 use crate::judge::verdict::{Facet, Finding, Outcome, Verdict};
 use crate::run::event::{Capability, CaseReport, Event, Summary, TargetInfo};
+use crate::run::partition::Selected;
 use crate::scenario::model::{Action, Case, Settings, Source, Span, Stage, Step, StepKind};
 
 /// A case of this text; each line of the body is a step, `control` starts a control.
@@ -251,7 +252,8 @@ fn target() -> TargetInfo {
 }
 
 fn planned(reports: &[CaseReport]) -> Event {
-    Event::Planned { target: target(), cases: reports.iter().map(|report| Arc::clone(&report.case)).collect(), slow: 2 }
+    let cases: Vec<Arc<Case>> = reports.iter().map(|report| Arc::clone(&report.case)).collect();
+    Event::Planned { target: target(), selected: Selected::new(&cases, None), cases, slow: 2, strict: false }
 }
 
 fn played(reports: Vec<CaseReport>) -> Vec<Event> {
@@ -353,11 +355,12 @@ pub(crate) fn every_event() -> Vec<Event> {
         What::Disk { path: b"l".to_vec(), state: DiskState::Other("a link to x".to_owned()) },
         What::Changes(vec!["f: is new".to_owned()]),
         What::Called { name: "trap".to_owned(), by: vec![peer] },
+        What::Looked,
         What::Stalled(Duration::from_secs(1)),
         What::Trouble("no more sockets".to_owned()),
     ];
     let case = case("x/every", "Every kind of event", "alive\n");
-    let wrong = finding(&case, "alive", Facet::Liveness, Verdict::Error, "200", "nothing", 24);
+    let wrong = finding(&case, "alive", Facet::Liveness, Verdict::Error, "200", "nothing", 25);
     let reports = vec![report(0, &case, Verdict::Error, vec![wrong], said)];
     let mut events = vec![planned(&reports)];
     events.extend(played(reports));

@@ -83,7 +83,8 @@ impl TapReport {
         if summary.not_started.is_some() || summary.cut_short.is_some() {
             self.line(&format!("Bail out! {}", word(plain::not_played(summary))));
         }
-        let target = word(&plain::name(&self.planned.target));
+        let part = plain::part(&self.planned.selected).map_or_else(String::new, |part| format!(", {part}"));
+        let target = word(&(plain::name(&self.planned.target) + &part));
         let nothing = if number == 0 { " # SKIP nothing was selected" } else { "" };
         let text = format!("TAP version 14\n# {target}\n1..{number}{nothing}\n{}", self.text);
         self.sink.put(text.as_bytes())

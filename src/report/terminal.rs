@@ -152,12 +152,12 @@ impl TerminalReport {
 impl Report for TerminalReport {
     fn event(&mut self, event: &Event) -> io::Result<()> {
         match event {
-            Event::Planned { target, cases, slow } => {
+            Event::Planned { target, cases, slow, selected, .. } => {
                 self.target = target.clone();
                 self.plan.clone_from(cases);
                 self.slow = *slow;
                 self.progress.begin(cases.len());
-                let lines = summary::opening(target, cases.len());
+                let lines = summary::opening(target, cases.len(), selected);
                 if self.options.verbosity == Verbosity::Quiet { Ok(()) } else { self.say(&lines) }
             }
             Event::Started { index } => {

@@ -38,6 +38,31 @@ pub fn escape(bytes: &[u8]) -> String {
     text
 }
 
+/// The bytes that [`escape`] wrote; `None` where it wrote no such text.
+#[must_use]
+pub fn unescape(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'\\' => match rest.next()? {
+                b'\\' => b'\\',
+                b'r' => b'\r',
+                b'n' => b'\n',
+                b't' => b'\t',
+                b'x' => {
+                    let digits = [char::from(rest.next()?).to_digit(16)?, char::from(rest.next()?).to_digit(16)?];
+                    u8::try_from(digits[0] * 16 + digits[1]).ok()?
+                }
+                _ => return None,
+            },
+            b' '..=b'~' => byte,
+            _ => return None,
+        });
+    }
+    Some(bytes)
+}
+
 /// Where a line of a transcript stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lane {

@@ -27,6 +27,8 @@ pub struct Capabilities {
     restarts: bool,
     /// The names of the facts that MLST of the root brings, in lower case.
     facts: BTreeSet<String>,
+    /// Which of [`PROBES`] asks whether a session is in step; the first where none was asked.
+    probe: usize,
 }
 
 /// What a need asks for.
@@ -39,6 +41,8 @@ enum Need<'n> {
     Tls,
     Fact(&'n str),
     Behaviour,
+    /// It is there unless the profile says otherwise.
+    Given,
     Verb(&'n str),
 }
 
@@ -51,6 +55,7 @@ fn need(text: &str) -> Need<'_> {
     }
     match text {
         "disk" => Need::Disk,
+        "quick refusals" | "resuming gigabytes" => Need::Given,
         "accounts" => Need::Accounts,
         "env:ipv6" => Need::Ipv6,
         "REST STREAM" => Need::RestStream,
@@ -63,15 +68,31 @@ fn need(text: &str) -> Need<'_> {
 /// Verbs that must not be sent without what belongs to them: they would change something or wait for a data connection.
 pub(super) const UNPROBED: [&str; 8] = ["STOU", "LIST", "RETR", "STOR", "QUIT", "REIN", "USER", "PASS"];
 
+/// Those of them that are asked all the same where the server is ours: STOU may leave an empty file, and REIN ends the login that asks.
+const ASKED_AT_HOME: [&str; 2] = ["STOU", "REIN"];
+
 /// Verbs of transfers that not every server knows. They are asked about what is not there, without a data connection, and in a
 /// session that is then left: whatever comes of that.
 const OF_TRANSFERS: [&str; 3] = ["NLST", "MLSD", "APPE"];
+
+/// What asks whether a session is in step: the first of them that the server knows. RFC 1123 section 4.1.2.13 demands them all,
+/// but a server without NOOP shall be accused of that once, and not wherever a session is looked at.
+const PROBES: [&str; 3] = ["NOOP", "SYST", "PWD"];
 
 /// What stands for the answer where there is none.
 pub(super) const NO_REPLY: &str = "no reply";
 
 /// A path that is nowhere, nor is its directory.
 pub(super) const NOWHERE: &str = "no-such-directory/nothing";
+
+/// The line that asks for a need of the kind that is named after a verb.
+fn question(verb: &str) -> &str {
+    match verb {
+        "STAT path" => "STAT no-such-directory/nothing",
+        "STAT without l" => "STAT",
+        verb => verb,
+    }
+}
 
 /// A line with this verb that is well formed and does nothing: a server by yacc answers a wrong argument as if it did not know
 /// the verb.
@@ -95,8 +116,8 @@ pub(super) fn harmless(verb: &str) -> String {
 }
 
 impl Capabilities {
-    /// Asks a server what the needs of some cases come down to.
-    pub(super) async fn ask(ground: &Ground, account: &Account, needs: &BTreeSet<&str>, deadline: Duration) -> Self {
+    /// Asks a server, ours or somebody's, what the needs of some cases come down to.
+    pub(super) async fn ask(ground: &Ground, account: &Account, needs: &BTreeSet<&str>, deadline: Duration, ours: bool) -> Self {
         let mut found = Self::default();
         let (disk, root) = (std::sync::Arc::clone(&ground.disk), account.root.clone());
         let laid = tokio::task::spawn_blocking(move || disk.lay(&root, &[])).await;
@@ -105,12 +126,14 @@ impl Capabilities {
         }
         let mut asker = Asker::new(ground, account, deadline);
         found.features = asker.features().await;
+        found.probe = asker.in_step().await;
         for text in needs {
             match need(text) {
                 Need::RestStream => found.restarts = asker.ask("REST 0").await.is_some_and(|reply| reply.code == Some(350)),
                 Need::Verb(verb) => {
                     let first = verb.split(' ').next().unwrap_or(verb).to_ascii_uppercase();
-                    if !UNPROBED.contains(&first.as_str()) {
+                    let spared = UNPROBED.contains(&first.as_str()) && !(ours && ASKED_AT_HOME.contains(&first.as_str()));
+                    if !spared {
                         found.verbs.insert((*verb).to_owned(), asker.probe(verb).await);
                     }
                 }
@@ -119,7 +142,7 @@ impl Capabilities {
                     let lines = reply.iter().flat_map(Reply::lines).filter_map(|line| Entry::parse(line.trim_ascii_start()));
                     found.facts = lines.flat_map(|entry| entry.facts).map(|(name, _)| name.to_ascii_lowercase()).collect();
                 }
-                Need::Letter(_) | Need::Disk | Need::Accounts | Need::Ipv6 | Need::Tls | Need::Fact(_) | Need::Behaviour => {}
+                Need::Letter(_) | Need::Disk | Need::Accounts | Need::Ipv6 | Need::Tls | Need::Fact(_) | Need::Behaviour | Need::Given => {}
             }
         }
         found.banner = asker.banner.take();
@@ -128,6 +151,11 @@ impl Capabilities {
         // What cannot be removed now goes with the server's directory at its stop.
         let _ = tokio::task::spawn_blocking(move || disk.remove(&root)).await;
         found
+    }
+
+    /// The command that asks whether a session is in step.
+    pub(super) fn probe(&self) -> &'static str {
+        PROBES[self.probe]
     }
 
     /// Whether FEAT names it, RFC 2389 section 3.2.
@@ -172,11 +200,15 @@ impl Capabilities {
     /// Why a case cannot be played, if it cannot.
     pub(super) fn lacks(&self, needs: &[String], facilities: &Facilities, ipv6: bool) -> Option<String> {
         needs.iter().find_map(|text| {
+            if let Some(reason) = facilities.lacks.get(text) {
+                return Some(reason.clone());
+            }
             let met = match need(text) {
                 Need::Letter(letter) => facilities.letters.iter().any(|known| known.char() == letter),
                 Need::Disk => facilities.disk,
                 Need::Accounts => facilities.accounts,
                 Need::Ipv6 => ipv6,
+                Need::Given => true,
                 Need::RestStream => self.claims(text) || self.restarts,
                 Need::Tls => return Some(format!("needs {text}: this version of ftpspec does not speak TLS")),
                 Need::Behaviour => return Some(format!("needs {text}, which this version of ftpspec cannot find out")),
@@ -191,7 +223,7 @@ impl Capabilities {
                 Need::RestStream => "FEAT does not name REST STREAM, and REST 0 is not answered with 350".to_owned(),
                 Need::Verb(verb) => format!("the server does not know {verb}: FEAT does not name it, and it is answered with 500 or 502"),
                 Need::Fact(fact) => format!("neither FEAT nor MLST tells the fact {fact}"),
-                Need::Tls | Need::Behaviour => String::new(),
+                Need::Tls | Need::Behaviour | Need::Given => String::new(),
             };
             (!met).then_some(reason)
         })
@@ -243,6 +275,18 @@ impl<'a> Asker<'a> {
         None
     }
 
+    /// The first of [`PROBES`] that is answered 2xx, where those before it are unknown; else the first of all.
+    async fn in_step(&mut self) -> usize {
+        for (place, verb) in PROBES.iter().enumerate() {
+            match self.ask(verb).await {
+                Some(reply) if reply.class() == Some(2) => return place,
+                Some(reply) if matches!(reply.code, Some(500 | 502)) => {}
+                Some(_) | None => break,
+            }
+        }
+        0
+    }
+
     /// The lines of FEAT, trimmed; the first and the last frame the list, RFC 2389 section 3.2. None where there is no list.
     pub(super) async fn features(&mut self) -> Vec<String> {
         let Some(reply) = self.ask("FEAT").await else { return Vec::new() };
@@ -254,7 +298,7 @@ impl<'a> Asker<'a> {
     pub(super) async fn probe(&mut self, verb: &str) -> (bool, String) {
         let first = verb.split(' ').next().unwrap_or(verb).to_ascii_uppercase();
         if !OF_TRANSFERS.contains(&first.as_str()) {
-            let alone = self.knows(verb).await;
+            let alone = self.knows(question(verb)).await;
             if alone.0 {
                 return alone;
             }

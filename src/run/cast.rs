@@ -108,3 +108,53 @@ fn lacking(role: &Role, denied: Letters) -> String {
     let who = if role.anonymous { "no account `anonymous`" } else { "no further account" };
     format!("the server has {who} with {}{without} that sees the same files (--account)", role.letters)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::suite::Suite;
+
+    fn guest(name: &str, letters: &str, prefix: &str) -> Guest {
+        let letters = Letters::parse(letters).unwrap();
+        Guest {
+            name: name.to_owned(),
+            password: Secret::new("x"),
+            letters,
+            anonymous: false,
+            prefix: prefix.to_owned(),
+            directory: b"s".to_vec(),
+        }
+    }
+
+    /// Who plays the roles of a case with these accounts and needs.
+    fn check(accounts: &str, needs: &str, guests: &[Guest], expect: Result<&[&str], &str>) {
+        let body = "login alice\nC> NOOP\nS> 200  [959-4.2-every-command-replied]\n";
+        let text = format!("+++\ntitle = \"t\"\nneeds = [{needs}]\n\n[accounts]\n{accounts}\n+++\n\n{body}");
+        let suite = Suite::of_texts([("t/case", text.as_str())]).unwrap();
+        match (chosen(suite.cases().next().unwrap(), 7, guests), expect) {
+            (Ok(stages), Ok(names)) => {
+                assert_eq!(stages[0].iter().map(|account| account.name.as_str()).collect::<Vec<_>>(), names);
+                assert!(
+                    stages[0].iter().all(|account| account.directory.ends_with(account.root.as_bytes()) && account.root.contains("c7s0"))
+                );
+            }
+            (Err(why), Err(part)) => assert!(why.contains(part), "{why}"),
+            (cast, expect) => panic!("{accounts}: {cast:?}, not {expect:?}"),
+        }
+    }
+
+    #[test]
+    fn a_role_is_played_by_an_account_whose_letters_fit() {
+        let guests = [guest("owner", "elradfmwMT", "p0"), guest("reader", "elr", "p0"), guest("other", "elr", "p1")];
+        // The one with the fewest letters that are enough.
+        check("alice = \"elr\"", "", &guests, Ok(&["reader"]));
+        check("alice = \"elrw\"", "", &guests, Ok(&["owner"]));
+        // What is to be denied must be lacking.
+        check("alice = \"elr\"", "\"letter:w\"", &guests, Ok(&["reader"]));
+        check("alice = \"elra\"", "\"letter:w\"", &guests, Err("no further account with elra and without w"));
+        // Two roles are two accounts, which see the same files.
+        check("alice = \"all\"\nbob = \"elr\"", "", &guests, Ok(&["owner", "reader"]));
+        check("alice = \"all\"\nbob = \"all\"", "", &guests, Err("no further account"));
+        check("alice = \"elr\"\nbob = \"elr\"", "", &guests[1..], Err("sees the same files"));
+    }
+}

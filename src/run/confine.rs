@@ -161,3 +161,37 @@ fn unlaid(case: &Case) -> Option<&'static str> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::suite::Suite;
+
+    /// Whether a case with these lines is played on a server whose files are seen, on this machine.
+    fn check(lines: &str, expect: bool) {
+        let text = format!("+++\ntitle = \"t\"\n\n[accounts]\nalice = \"all\"\n\n[files]\n\"f.txt\" = \"x\"\n+++\n\n{lines}\n");
+        let suite = Suite::of_texts([("t/case", text.as_str())]).unwrap_or_else(|error| panic!("{lines}: {error:?}"));
+        let case = suite.cases().next().unwrap();
+        let refused = Confined { disk: true, here: true }.refuses(case);
+        assert_eq!(refused.is_none(), expect, "{lines}: {refused:?}");
+    }
+
+    #[test]
+    fn a_case_stays_in_its_directory_or_is_not_played() {
+        const ID: &str = "[959-4.2-every-command-replied]";
+        check(&format!("login alice\nC> DELE f.txt\nS> 250  {ID}"), true);
+        // Not led there by the harness: the session is somewhere else, or nobody's.
+        check(&format!("connect\nS> 220\nC> DELE f.txt\nS> 530  {ID}"), false);
+        check(&format!("connect\nS> 220\nC> USER {{alice.name}}\nS> 331\nC> PASS x\nS> 530\nC> SYST\nS> 215  {ID}"), true);
+        check(&format!("login alice\nC> REIN\nS> 220\nC> DELE f.txt\nS> 530  {ID}"), false);
+        check(&format!("login alice\nas other\nC> DELE f.txt\nS> 530  {ID}"), false);
+        check(&format!("login alice\nC> raw \"NOOP\\r\\nUSER x\\r\\nDELE f.txt\\r\\n\"\nS> 200\nS> 331\nS> 530  {ID}"), false);
+        // Paths that lead out of it.
+        for line in ["CDUP", "CWD", "CWD ..", "RETR /f.txt", "DELE a/../../f.txt", "CWD ~", "SMNT x"] {
+            check(&format!("login alice\nC> {line}\nS> 550  {ID}"), false);
+        }
+        // What only a root shows.
+        check(&format!("login alice\nC> PWD\nS> 257 \"\\\"/\\\"{{..}}\"  {ID}"), false);
+        check(&format!("login alice\nC> PWD\nS> 257 \"\\\"{{here}}\\\"{{..}}\"  {ID}"), true);
+    }
+}

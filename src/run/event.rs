@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::partition::Selected;
 use crate::ftp::transcript::{self, Transcript};
 use crate::judge::baseline::Comparison;
 use crate::judge::verdict::{Outcome, Verdict};
@@ -50,6 +51,10 @@ pub enum Event {
         cases: Vec<Arc<Case>>,
         /// Slow cases that were selected and are not played without `--slow`.
         slow: usize,
+        /// What was selected, of which the cases are all or a part.
+        selected: Selected,
+        /// A deviation fails the run.
+        strict: bool,
     },
     /// A case begins. In the order of time.
     Started {

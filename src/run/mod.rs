@@ -9,6 +9,7 @@ mod cast;
 mod confine;
 pub mod event;
 pub mod matrix;
+pub mod partition;
 pub mod plan;
 mod pool;
 pub mod probe;
@@ -122,6 +123,7 @@ pub async fn run(
 ) -> Summary {
     let start = Instant::now();
     let mut summary = Summary::default();
+    let (selected, strict) = (plan.selected(), options.strict);
     let cast = Cast::new(&plan.cases, target.guests(), options.seed);
     let facilities = target.facilities();
     let mut info =
@@ -141,7 +143,7 @@ pub async fn run(
             }
             summary.not_played = plan.cases.len();
             summary.duration = start.elapsed();
-            tell(&events, Event::Planned { target: info, cases: plan.cases, slow: plan.slow });
+            tell(&events, Event::Planned { target: info, cases: plan.cases, slow: plan.slow, selected, strict });
             tell(&events, Event::Over(summary.clone()));
             return summary;
         }
@@ -152,7 +154,7 @@ pub async fn run(
             let here = ground.address.ip().is_loopback();
             let reply = options.reply + facilities.login_delay;
             let capabilities = tokio::select! {
-                capabilities = Capabilities::ask(&ground, &cast.prober, &needs, reply) => capabilities,
+                capabilities = Capabilities::ask(&ground, &cast.prober, &needs, reply, facilities.accounts) => capabilities,
                 // It is heard again before the first case.
                 _ = interrupt.wait_for(|now| *now) => Capabilities::default(),
             };
@@ -162,7 +164,7 @@ pub async fn run(
     };
     info.banner.clone_from(&capabilities.banner);
     info.capabilities = capabilities.told();
-    tell(&events, Event::Planned { target: info, cases: plan.cases.clone(), slow: plan.slow });
+    tell(&events, Event::Planned { target: info, cases: plan.cases.clone(), slow: plan.slow, selected, strict });
     let stage = Stage {
         confined: target.guests().map(|_| Confined { disk: facilities.disk, here }),
         target,
@@ -175,7 +177,7 @@ pub async fn run(
         permits: Arc::new(Semaphore::new(options.jobs.max(1))),
         cut: watch::Sender::new(false),
     };
-    let left = Arc::new(stage).all(&plan.cases, cast, interrupt, &mut summary).await;
+    let left = Arc::new(stage).all(&plan, cast, interrupt, &mut summary).await;
     summary.left = left;
     match Arc::try_unwrap(pool) {
         Ok(pool) => summary.left.extend(pool.stop(options.keep).await),
@@ -261,13 +263,8 @@ struct Done {
 
 impl Stage {
     /// Starts the cases as connections come free, and tells their ends in the order of the plan.
-    async fn all(
-        self: Arc<Self>,
-        cases: &[Arc<Case>],
-        cast: Cast,
-        mut interrupt: watch::Receiver<bool>,
-        summary: &mut Summary,
-    ) -> Vec<String> {
+    async fn all(self: Arc<Self>, plan: &Plan, cast: Cast, mut interrupt: watch::Receiver<bool>, summary: &mut Summary) -> Vec<String> {
+        let cases = &plan.cases;
         let mut order: Vec<usize> = (0..cases.len()).collect();
         if self.options.shuffle {
             fastrand::Rng::with_seed(self.options.seed).shuffle(&mut order);
@@ -278,7 +275,7 @@ impl Stage {
         let mut running: JoinSet<Done> = JoinSet::new();
         let mut shelf = Shelf { events: self.events.clone(), next: 0, done: BTreeMap::new() };
         let (mut failed, mut played, mut left) = (0, 0, Vec::new());
-        let mut comparer = self.comparer();
+        let mut comparer = self.comparer(plan);
         while next.is_some() || !running.is_empty() {
             let weight = next.map_or(1, |index| connections(&cases[index]).min(self.options.jobs.max(1)));
             tokio::select! {
@@ -327,9 +324,11 @@ impl Stage {
         left
     }
 
-    fn comparer(&self) -> Option<Comparer> {
+    fn comparer(&self, plan: &Plan) -> Option<Comparer> {
         let baseline = self.options.baseline.clone()?;
-        Some(Comparer::new(baseline, self.target.version(), today(), self.options.strict))
+        let mut comparer = Comparer::new(baseline, self.target.version(), today(), self.options.strict);
+        plan.elsewhere().for_each(|id| comparer.elsewhere(id));
+        Some(comparer)
     }
 
     /// A case whose code panics is one of the harness's own errors, and no case that was not played.
@@ -414,6 +413,7 @@ impl Stage {
             way: self.options.way,
             eol: self.facilities.eol,
             reply: self.options.reply + self.facilities.login_delay,
+            probe: self.capabilities.probe(),
             case: if case.slow { self.options.slow_case } else { self.options.case },
             keep: self.options.keep,
             live,

@@ -190,6 +190,13 @@ impl Suite {
     }
 }
 
+/// Whether a scenario is part of the binary: of this name, with this text.
+#[must_use]
+pub fn is_built_in(source: &Source) -> bool {
+    let file = source.name.strip_prefix("scenarios/").and_then(BuiltIn::get);
+    file.is_some_and(|file| file.data == source.text.as_bytes())
+}
+
 fn built_in_files() -> Vec<Raw> {
     let mut names: Vec<String> = BuiltIn::iter().filter(|name| name.ends_with(".ftp")).map(|name| name.replace('\\', "/")).collect();
     names.sort_unstable();

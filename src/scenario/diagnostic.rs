@@ -44,6 +44,32 @@ impl Diagnostic {
         Self { severity: Severity::Error, span, message: message.into(), expected: None, nearest: None, help: None }
     }
 
+    /// An error at a value of a TOML file.
+    pub fn error_at<T>(value: &toml::Spanned<T>, message: impl Into<String>) -> Self {
+        let range = value.span();
+        Self::error(Span { start: range.start, end: range.end }, message)
+    }
+
+    /// What the TOML library says of a file, in our words. It names what it does not know, and what it knows, in backticks.
+    #[must_use]
+    pub fn of_toml(error: &toml::de::Error) -> Self {
+        let range = error.span().unwrap_or(0..0);
+        let span = Span { start: range.start, end: range.end };
+        let message = error.message().lines().next().unwrap_or_default();
+        let mut words = message.split('`').skip(1).step_by(2);
+        let what = if message.starts_with("unknown field") {
+            "key"
+        } else if message.starts_with("unknown variant") {
+            "value"
+        } else {
+            return Self::error(span, message);
+        };
+        let word = words.next().unwrap_or_default();
+        let known: Vec<&str> = words.collect();
+        let expected = if let [only] = known[..] { only.to_owned() } else { format!("one of {}", known.join(", ")) };
+        Self::error(span, format!("no {what} `{}` here", word.escape_debug())).expected(expected).nearest(word, known)
+    }
+
     /// A lint at a place.
     #[must_use]
     pub fn lint(span: Span, message: impl Into<String>) -> Self {

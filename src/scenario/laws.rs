@@ -213,7 +213,7 @@ fn action() -> impl Strategy<Value = (bool, Action)> {
         channel().prop_map(Action::Close),
         channel().prop_map(Action::HalfClose),
         duration().prop_map(Action::Stall),
-        duration().prop_map(Action::Settle),
+        (channel(), duration()).prop_map(|(channel, time)| Action::Settle(channel, time)),
         select(vec![Abort::Plain, Abort::Telnet]).prop_map(Action::Abort),
         (name(), any::<std::net::IpAddr>()).prop_map(|(name, address)| Action::Listen { name, address: address.to_string() }),
     ];

@@ -107,7 +107,7 @@ fn looks(step: &Step) -> bool {
             | Action::Close(_)
             | Action::HalfClose(_)
             | Action::Stall(_)
-            | Action::Settle(_)
+            | Action::Settle(..)
             | Action::Abort(_)
             | Action::Listen { .. }
             | Action::Sync(_)

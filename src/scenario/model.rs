@@ -457,8 +457,9 @@ pub enum Action {
     HalfClose(Channel),
     /// `stall 5s`: do nothing.
     Stall(Duration),
-    /// `settle 200ms`: wait until the server has accepted the data connection, at most for so long.
-    Settle(Duration),
+    /// `settle data|control 200ms`: wait until the server has accepted the data connection, or has read what was sent on the control
+    /// connection, at most for so long.
+    Settle(Channel, Duration),
     /// `abort plain|telnet`.
     Abort(Abort),
     /// `listen NAME on ADDRESS`.
@@ -499,7 +500,7 @@ pub enum Action {
     },
     /// `tls`: handshake on the control connection.
     Tls,
-    /// `alive`: NOOP is answered 2xx, in step.
+    /// `alive`: NOOP, or what stands for it, is answered 2xx, in step.
     Alive,
 }
 

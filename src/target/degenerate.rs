@@ -86,6 +86,7 @@ impl Target for Degenerate {
             banner: true,
             eol: b"\n",
             login_delay: Duration::ZERO,
+            lacks: std::collections::BTreeMap::new(),
         }
     }
 

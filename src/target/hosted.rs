@@ -114,6 +114,7 @@ impl Hosted {
             banner: false,
             eol: b"\n",
             login_delay: Duration::ZERO,
+            lacks: std::collections::BTreeMap::new(),
         };
         Self { name: name.into(), version: None, facilities, start: Arc::new(move |request| start(request).boxed()) }
     }

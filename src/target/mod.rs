@@ -14,9 +14,11 @@ pub mod password;
 pub mod profile;
 pub mod reference;
 pub mod running;
+pub mod service;
 #[cfg(test)]
 mod trial;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -117,6 +119,8 @@ pub struct Facilities {
     pub eol: &'static [u8],
     /// By how much it delays the reply to a wrong password.
     pub login_delay: Duration,
+    /// Needs of cases that it cannot meet as it is set up, and why: not the server's fault, and nothing that a probe would show.
+    pub lacks: BTreeMap<String, String>,
 }
 
 /// A kind of server.
@@ -298,7 +302,7 @@ pub trait Disk: Send + Sync {
 
 /// What stood below a root: for each path a line of words that changes with kind, mode, size or bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Snapshot(pub std::collections::BTreeMap<Vec<u8>, String>);
+pub struct Snapshot(pub BTreeMap<Vec<u8>, String>);
 
 impl Snapshot {
     /// What another one has that differs: one line a path.

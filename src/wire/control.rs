@@ -67,7 +67,7 @@ pub struct ControlConnection {
     limit: usize,
     ended: Option<End>,
     flood: Option<(u64, Vec<u8>)>,
-    sliced: Option<Sliced>,
+    sliced: Option<Box<Sliced>>,
 }
 
 impl fmt::Debug for ControlConnection {
@@ -122,7 +122,7 @@ impl ControlConnection {
     /// All that is sent from now on leaves in the segments that these faults make of it.
     #[must_use]
     pub fn sliced(mut self, faults: &[Fault]) -> Self {
-        self.sliced = Sliced::new(faults, Channel::Control, &self.stream);
+        self.sliced = Sliced::new(faults, Channel::Control, &self.stream).map(Box::new);
         self
     }
 

@@ -77,7 +77,7 @@ pub struct DataConnection {
     local: SocketAddr,
     /// Made at first use, then kept.
     buffer: Vec<u8>,
-    sliced: Option<Sliced>,
+    sliced: Option<Box<Sliced>>,
 }
 
 impl fmt::Debug for DataConnection {
@@ -119,7 +119,7 @@ impl DataConnection {
     /// All that is sent from now on leaves in the segments that these faults make of it.
     #[must_use]
     pub fn sliced(mut self, faults: &[Fault]) -> Self {
-        self.sliced = Sliced::new(faults, Channel::Data, &self.stream);
+        self.sliced = Sliced::new(faults, Channel::Data, &self.stream).map(Box::new);
         self
     }
 

@@ -169,3 +169,27 @@ async fn each_entry_of_pyftpdlib_counts() {
     let Some(python) = crate::python() else { return };
     each_entry_counts("pyftpdlib", &[("python", &python)]).await;
 }
+
+/// Servers that the fast lane's machine may not have: `.ci/full` fetches them, and plays each on its own.
+async fn each_entry_of_fetched_counts(server: &str, variable: &str, path: &str) {
+    let Some(place) = crate::fetched(server, path) else { return };
+    each_entry_counts(server, &[(variable, &place)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "plays the suite on four more servers: .ci/full does it"]
+async fn each_entry_of_the_other_libraries_counts() {
+    each_entry_of_fetched_counts("aioftp", "python", "python/bin/python").await;
+    each_entry_of_fetched_counts("twisted", "python", "python/bin/python").await;
+    each_entry_of_fetched_counts("ftp-srv", "modules", "node/node_modules").await;
+    each_entry_of_fetched_counts("rclone", "bin", "bin/rclone").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "plays the suite on six more servers, as root: .ci/full does it"]
+async fn each_entry_of_the_daemons_counts() {
+    for server in ["vsftpd", "proftpd", "pure-ftpd", "inetutils-ftpd", "linux-ftpd"] {
+        each_entry_of_fetched_counts(server, "prefix", "debian").await;
+    }
+    each_entry_of_fetched_counts("busybox", "bin", "bin/busybox").await;
+}

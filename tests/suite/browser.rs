@@ -25,6 +25,9 @@ pub(crate) struct Browser {
     profile: tempfile::TempDir,
 }
 
+/// So often a driver is started that ends before it says its port.
+const STARTS: usize = 5;
+
 /// A browser; `None` where there is none and that has been said.
 pub(crate) fn browser() -> Option<Browser> {
     for program in [BROWSER, DRIVER] {
@@ -38,6 +41,11 @@ pub(crate) fn browser() -> Option<Browser> {
 
 impl Browser {
     fn start() -> Self {
+        // The driver picks a port for IPv4, and ends where that of IPv6 is somebody's.
+        (0..STARTS).find_map(|_| Self::try_start()).expect("the driver says its port")
+    }
+
+    fn try_start() -> Option<Self> {
         let profile = tempfile::tempdir().unwrap();
         let mut driver = Command::new(DRIVER)
             .arg("--port=0")
@@ -52,12 +60,16 @@ impl Browser {
             let (_, port) = line.split_once("started successfully on port ")?;
             Some(port.trim_end_matches('.').to_owned())
         });
+        let Some(port) = port else {
+            driver.wait().unwrap();
+            return None;
+        };
         // The rest is read on, so that the driver never waits for us.
         std::thread::spawn(move || said.for_each(drop));
         let agent = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(LONG)).build().into();
         let mut browser = Self { driver, agent, session: String::new(), profile };
-        browser.open_session(&format!("http://127.0.0.1:{}", port.unwrap()));
-        browser
+        browser.open_session(&format!("http://127.0.0.1:{port}"));
+        Some(browser)
     }
 
     fn open_session(&mut self, address: &str) {

@@ -21,7 +21,7 @@ fn verdict(id: &str, word: &str, cites: &str) -> Value {
     let is_pass = word == "pass";
     let is_played = !["pass", "unsupported"].contains(&word);
     let mut case = json!({
-        "id": id, "title": format!("The title of {id}"), "source": source, "verdict": word, "known": null, "facets": [],
+        "id": id, "title": format!("The title of {id}"), "source": source, "verdict": word, "reason": null, "known": null, "facets": [],
         "requirements": [cites], "duration_ms": 12.5, "silence_ms": 0.0,
         "detail": if word == "unsupported" { "the server has no MLST" } else { "" },
         "findings": if is_played { json!([finding]) } else { json!([]) },
@@ -47,12 +47,15 @@ fn run(name: &str, arguments: &str, cases: Vec<Value>) -> Record {
     }
     serde_json::from_value(json!({
         "schema": "ftpspec.report/1",
-        "suite": { "name": "ftpspec", "version": "0.0.0", "cases": cases.len() },
+        "suite": {
+            "name": "ftpspec", "version": "0.0.0", "cases": cases.len(),
+            "selected": cases.iter().map(|case| case["id"].clone()).collect::<Vec<_>>(), "digest": "0123456789abcdef", "partition": null,
+        },
         "target": {
             "name": name, "version": "1.0", "banner": "ready", "arguments": arguments,
             "capabilities": [{ "name": "MLST", "claimed": true, "seen": null, "said": "MLST size*;" }],
         },
-        "totals": totals, "duration_ms": 100.0, "interrupted": false, "cut_short": null, "not_started": null, "not_played": [],
+        "strict": false, "totals": totals, "duration_ms": 100.0, "interrupted": false, "cut_short": null, "not_started": null, "not_played": [],
         "slow_not_selected": 0, "left": [], "baseline": null, "sources": sources, "cases": cases,
     }))
     .unwrap()

@@ -4,8 +4,11 @@
 mod architecture;
 mod baseline;
 mod browser;
+mod ci;
 mod degenerate;
+mod hand;
 mod html;
+mod lacks;
 mod panic;
 mod planted;
 mod profile;
@@ -33,25 +36,33 @@ async fn play_suite(server: &str, settings: &[(&str, &str)], options: Options) -
     run::collect(Arc::from(target), plan(), options).await
 }
 
-/// The interpreter that has pyftpdlib, as `.ci/servers` fetches it into the folder `FTPSPEC_SERVERS` (or `target/ci/servers`). Without it
-/// a test says so; in CI it fails.
-fn python() -> Option<String> {
-    let folder = std::env::var_os("FTPSPEC_SERVERS")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/ci/servers"), |folder| std::path::absolute(folder).unwrap());
-    let python = folder.join("python/bin/python");
-    if python.exists() {
-        return Some(python.display().to_string());
-    }
-    not_tested(&format!("pyftpdlib: {} is not there: .ci/servers fetches it; FTPSPEC_SERVERS names the folder", python.display()));
-    None
+/// Where `.ci/servers` puts what it fetches: the folder `FTPSPEC_SERVERS`, or `target/ci/servers`.
+fn servers() -> std::path::PathBuf {
+    std::env::var_os("FTPSPEC_SERVERS")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/ci/servers"), |folder| std::path::absolute(folder).unwrap())
 }
 
-/// Says that something is not there to be tested; in CI that is a failure.
+/// Says that something cannot be tested here; in CI that fails.
 fn not_tested(told: &str) {
     assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{told}");
     // Past the test's own output, which nobody sees of a test that passes.
     let mut stderr = std::io::stderr();
     writeln!(stderr, "\nNOT TESTED: {told}\n").unwrap();
+}
+
+/// Where something is that `.ci/servers` fetches. Without it a test says so; in CI it fails.
+fn fetched(server: &str, path: &str) -> Option<String> {
+    let place = servers().join(path);
+    if place.exists() {
+        return Some(place.display().to_string());
+    }
+    not_tested(&format!("{server}: {} is not there: .ci/servers fetches it; FTPSPEC_SERVERS names the folder", place.display()));
+    None
+}
+
+/// The interpreter that has pyftpdlib.
+fn python() -> Option<String> {
+    fetched("pyftpdlib", "python/bin/python")
 }
 
 /// All cases of the built-in suite, the slow ones too.
@@ -61,7 +72,7 @@ fn suite() -> Vec<Arc<Case>> {
 
 fn plan() -> Plan {
     let (slow, cases): (Vec<_>, Vec<_>) = suite().into_iter().partition(|case| case.slow);
-    Plan { cases, slow: slow.len() }
+    Plan { cases, slow: slow.len(), part: None }
 }
 
 /// The verdicts by id.

@@ -69,7 +69,7 @@ impl Instance for Running {
 async fn a_panic_is_an_error_of_its_case_alone() {
     let cases = suite().into_iter().filter(|case| case.id.starts_with("directory/mkd") || case.id == "login/right").collect();
     let (reports, summary) =
-        run::collect(Arc::new(Panics(Reference::new(vec![Bug::MkdLies]))), Plan { cases, slow: 0 }, Options::default()).await;
+        run::collect(Arc::new(Panics(Reference::new(vec![Bug::MkdLies]))), Plan { cases, ..Plan::default() }, Options::default()).await;
     let verdict = |id: &str| reports.iter().find(|report| report.case.id == id).map(|report| report.outcome.verdict);
     assert_eq!(verdict("login/right"), Some(Verdict::Pass));
     // The log is read where a case fails.

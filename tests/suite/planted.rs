@@ -33,7 +33,7 @@ fn declared(bug: Bug, all: &[Arc<Case>]) -> Vec<Arc<Case>> {
 async fn missed(bug: Bug, all: &[Arc<Case>]) -> Vec<String> {
     let target = Arc::new(Reference::new(vec![bug]));
     let cases = declared(bug, all).into_iter().filter(|case| !case.slow).collect();
-    let plan = Plan { cases, slow: 0 };
+    let plan = Plan { cases, ..Plan::default() };
     let (reports, summary) = run::collect(target, plan, Options::default()).await;
     assert_eq!((summary.not_started, summary.not_played), (None, 0), "{}", bug.name());
     let silent = reports.iter().filter(|report| matches!(report.outcome.verdict, Verdict::Pass | Verdict::Info));

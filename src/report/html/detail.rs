@@ -2,16 +2,19 @@
 //!
 //! Responsible for keeping it small: a page that nobody can open helps nobody. What is left out is counted, and the page says so.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use serde::Serialize;
+use serde_json::Value;
 
 use super::data::Data;
 use super::text::{LONG, Texts, cut};
-use super::told;
 use crate::ftp::transcript::{Agreement, DiskState, Event, Observed, What};
 use crate::judge::verdict::{Facet, Verdict};
 use crate::report::hexdump;
 use crate::report::plain;
-use crate::report::record::{CaseRecord, FindingRecord, Record};
+use crate::report::record::{CaseRecord, FindingRecord, Record, transcript};
 use crate::report::transcript::{Lane, Row, rows};
 
 /// Bytes that all details together may take.
@@ -149,10 +152,15 @@ struct Told {
 
 impl Told {
     fn new(case: &CaseRecord) -> Self {
-        let events: Vec<Event> = case.transcript.iter().flatten().map(told::event).collect();
+        let events: Vec<Event> = case.transcript.iter().flatten().map(event).collect();
         let lines = Lines::new(&events);
         Self { events, lines }
     }
+}
+
+/// The event that a record tells; one that this version does not know is told as it stands.
+fn event(value: &Value) -> Event {
+    transcript::read(value).unwrap_or_else(|why| Event { at: Duration::ZERO, step: 0, session: Arc::from(""), what: What::Trouble(why) })
 }
 
 fn of_case(run: &Record, case: &CaseRecord, told: &Told, data: &Data<'_>, measure: Measure, texts: &mut Texts) -> Detail {
@@ -324,7 +332,12 @@ mod tests {
     use crate::report::Report as _;
     use crate::report::record::Recorder;
     use crate::report::sample;
-    use serde_json::Value;
+
+    #[test]
+    fn an_event_that_is_not_known_is_told_as_it_stands() {
+        let told = event(&serde_json::json!({ "at_ms": 1.0, "step": 0, "session": "a", "what": "danced" }));
+        assert!(matches!(&told.what, What::Trouble(text) if text.contains("danced")), "{told:?}");
+    }
 
     fn record(events: &[crate::run::event::Event]) -> Record {
         let mut recorder = Recorder::default();
@@ -356,7 +369,7 @@ mod tests {
 
     #[test]
     fn offsets_count_from_the_connections_beginning() {
-        let event = |session: &str, what| Event { at: std::time::Duration::ZERO, step: 0, session: session.into(), what };
+        let event = |session: &str, what| Event { at: Duration::ZERO, step: 0, session: session.into(), what };
         let came = |len| What::DataReceived(Observed { len, ..Observed::default() });
         let peer = "127.0.0.1:1".parse().unwrap();
         let mut offsets = Offsets::default();
@@ -372,7 +385,7 @@ mod tests {
 
     #[test]
     fn a_long_transcript_is_cut_around_what_matters() {
-        let row = Row { at: std::time::Duration::ZERO, session: "a".into(), lane: Lane::Control, text: String::new() };
+        let row = Row { at: Duration::ZERO, session: "a".into(), lane: Lane::Control, text: String::new() };
         let lines = |len: usize| Lines { all: vec![(row.clone(), None); len], until: (1..=len).collect() };
         let check = |len, event, most, expect| assert_eq!(lines(len).window(event, most), expect);
         check(10, Some(3), 20, (0, 10));

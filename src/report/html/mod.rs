@@ -21,7 +21,6 @@ mod clause;
 mod data;
 mod detail;
 mod text;
-mod told;
 
 const TEMPLATE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");

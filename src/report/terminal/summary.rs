@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use super::super::meaning::{cases, meaning};
-use super::super::plain::{advice, name, remark, remarks as remarks_of};
+use super::super::plain::{advice, name, part, remark, remarks as remarks_of};
 use super::super::tally::{OfLevel, Tally};
 use super::super::transcript::{seconds, wrap};
 use crate::judge::verdict::Verdict;
 use crate::report::paint::Paint;
 use crate::requirement::Level;
 use crate::run::event::{Summary, TargetInfo};
+use crate::run::partition::Selected;
 
 /// Columns of the word before a remark about the baseline.
 const LABEL: usize = 9;
@@ -31,9 +32,10 @@ pub(super) struct Closing<'a> {
 }
 
 /// Before the first case.
-pub(super) fn opening(target: &TargetInfo, count: usize) -> Vec<String> {
+pub(super) fn opening(target: &TargetInfo, count: usize, selected: &Selected) -> Vec<String> {
     let banner = target.banner.as_ref().map_or_else(String::new, |banner| format!(" (\"{}\")", banner.escape_default()));
-    vec![format!("{} against {}{banner}", cases(count), name(target)), String::new()]
+    let of = part(selected).map_or_else(String::new, |part| format!(" ({part})"));
+    vec![format!("{}{of} against {}{banner}", cases(count), name(target)), String::new()]
 }
 
 /// After the last case.

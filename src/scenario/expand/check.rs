@@ -117,6 +117,7 @@ impl<'a> Scope<'a, '_> {
             Action::Cut(Channel::Data) => self.needs_data("cut data"),
             Action::Close(Channel::Data) => self.needs_data("close data"),
             Action::HalfClose(Channel::Data) => self.needs_data("half-close data"),
+            Action::Settle(Channel::Data, _) => self.needs_data("settle data"),
             Action::Listen { name, .. } => {
                 if self.case.roles.iter().any(|role| role.name == *name) {
                     self.error(format!("`{name}` is a role already"));
@@ -155,7 +156,7 @@ impl<'a> Scope<'a, '_> {
             | Action::Close(Channel::Control)
             | Action::HalfClose(Channel::Control)
             | Action::Stall(_)
-            | Action::Settle(_)
+            | Action::Settle(Channel::Control, _)
             | Action::Abort(_)
             | Action::Sync(_)
             | Action::DiskUnchanged

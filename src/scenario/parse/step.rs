@@ -87,7 +87,7 @@ fn action(cursor: &mut Cursor<'_>, word: &str) -> Read<Action> {
         "close" => Action::Close(channel(cursor)?),
         "half-close" => Action::HalfClose(channel(cursor)?),
         "stall" => Action::Stall(cursor.duration()?),
-        "settle" => Action::Settle(cursor.duration()?),
+        "settle" => Action::Settle(channel(cursor)?, cursor.duration()?),
         "abort" => abort(cursor)?,
         "listen" => listen(cursor)?,
         "listener" => {
@@ -385,7 +385,7 @@ pub(super) const fn is_judged(kind: &LineKind) -> bool {
                 | Action::Close(_)
                 | Action::HalfClose(_)
                 | Action::Stall(_)
-                | Action::Settle(_)
+                | Action::Settle(..)
                 | Action::Abort(_)
                 | Action::Listen { .. }
                 | Action::Sync(_)

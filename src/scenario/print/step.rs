@@ -23,7 +23,7 @@ pub(super) fn action(action: &Action) -> String {
         Action::Close(channel) => format!("close {}", self::channel(*channel)),
         Action::HalfClose(channel) => format!("half-close {}", self::channel(*channel)),
         Action::Stall(time) => format!("stall {}", duration(*time)),
-        Action::Settle(time) => format!("settle {}", duration(*time)),
+        Action::Settle(channel, time) => format!("settle {} {}", self::channel(*channel), duration(*time)),
         Action::Abort(Abort::Plain) => "abort plain".to_owned(),
         Action::Abort(Abort::Telnet) => "abort telnet".to_owned(),
         Action::Listen { name, address } => format!("listen {name} on {address}"),

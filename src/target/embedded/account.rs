@@ -4,10 +4,12 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use unftp_core::auth::{AuthenticationError, Authenticator, Credentials, Principal, UserDetail, UserDetailError, UserDetailProvider};
 
+use super::super::service::{What, Witness};
 use super::super::{Account, StartError, distinct};
 use crate::ftp::letter::Letters;
 
@@ -53,14 +55,32 @@ impl Accounts {
     }
 }
 
-#[async_trait]
-impl Authenticator for Accounts {
-    async fn authenticate(&self, name: &str, credentials: &Credentials) -> Result<Principal, AuthenticationError> {
+impl Accounts {
+    fn check(&self, name: &str, credentials: &Credentials) -> Result<Principal, AuthenticationError> {
         let account = self.find(name).ok_or(AuthenticationError::BadUser)?;
         if account.anonymous || credentials.password.as_deref() == Some(account.password.reveal()) {
             return Ok(Principal { username: name.to_owned() });
         }
         Err(AuthenticationError::BadPassword)
+    }
+}
+
+/// The accounts at the door of one session, with somebody who sees who comes in.
+#[derive(Debug)]
+pub(super) struct Door {
+    pub(super) accounts: Arc<Accounts>,
+    pub(super) witness: Arc<Witness>,
+}
+
+#[async_trait]
+impl Authenticator for Door {
+    async fn authenticate(&self, name: &str, credentials: &Credentials) -> Result<Principal, AuthenticationError> {
+        let checked = self.accounts.check(name, credentials);
+        match &checked {
+            Ok(_) => self.witness.logged_in(name),
+            Err(_) => self.witness.saw(What::LoginFailed(name.to_owned())),
+        }
+        checked
     }
 }
 
@@ -93,7 +113,7 @@ mod tests {
 
     async fn check(name: &str, password: &str, expect: bool) {
         let accounts = Accounts::new(&[account("alice", false), account("anonymous", true)], Path::new("/base")).unwrap();
-        let principal = accounts.authenticate(name, &Credentials::from(password)).await;
+        let principal = accounts.check(name, &Credentials::from(password));
         assert_eq!(principal.is_ok(), expect, "{name} {password}");
         if let Ok(principal) = principal {
             let user = accounts.provide_user_detail(&principal).await.unwrap();

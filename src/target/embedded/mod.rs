@@ -7,13 +7,15 @@
 //! dead-lock; only the end of the runtime ends them all.
 
 mod account;
+mod hand;
 mod site;
 mod storage;
 
 use std::collections::BTreeSet;
+use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -25,12 +27,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{self, Runtime};
 use tokio::task::{JoinHandle, JoinSet};
 
-use self::account::{Accounts, User};
+use self::account::{Accounts, Door, User};
 use self::site::ChangeMode;
 use self::storage::Storage;
 use super::disk::HostDisk;
 use super::listen::listen;
 use super::log::{self, Log};
+use super::service::{Tell, Witness};
 use super::{Account, Disk, Facilities, Instance, Settings, StartError, Target};
 use crate::ftp::letter::{Letter, Letters};
 
@@ -85,6 +88,7 @@ impl Target for Embedded {
             banner: true,
             eol: b"\n",
             login_delay: Duration::ZERO,
+            lacks: std::collections::BTreeMap::new(),
         }
     }
 
@@ -99,7 +103,6 @@ impl Target for Embedded {
 }
 
 /// What all sessions of an instance share.
-#[derive(Debug)]
 struct Shared {
     accounts: Arc<Accounts>,
     base: Arc<Dir>,
@@ -109,6 +112,37 @@ struct Shared {
     banner: Option<&'static str>,
     logger: slog::Logger,
     log: Log,
+    /// Who is told what the sessions do.
+    tell: Option<Tell>,
+}
+
+impl Shared {
+    /// What sessions need that serve the roots of these accounts below this directory.
+    fn new(settings: &Settings, accounts: &[Account], base: Dir, path: &Path, tell: Option<Tell>) -> Result<Self, StartError> {
+        let log = Log::new(accounts.iter().map(|account| account.password.clone()).collect());
+        Ok(Self {
+            accounts: Arc::new(Accounts::new(accounts, path)?),
+            base: Arc::new(base),
+            path: path.to_owned(),
+            passive_ports: passive_ports(settings)?,
+            idle_timeout_s: settings.idle_timeout.map(whole_seconds),
+            banner: settings.banner.as_deref().map(greeting).transpose()?,
+            logger: slog::Logger::root(log.clone(), slog::o!()),
+            log,
+            tell,
+        })
+    }
+
+    /// A runtime whose threads note in the log what they die of.
+    fn runtime(&self) -> io::Result<Runtime> {
+        let threads = self.log.clone();
+        runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("libunftp")
+            .on_thread_start(move || threads.adopt_thread())
+            .enable_all()
+            .build()
+    }
 }
 
 /// An instance.
@@ -131,25 +165,10 @@ impl Running {
             move |source| StartError::Io { what, source }
         };
         let disk = HostDisk::new().map_err(io("the directory for the roots"))?;
-        let log = Log::new(accounts.iter().map(|account| account.password.clone()).collect());
-        let shared = Arc::new(Shared {
-            accounts: Arc::new(Accounts::new(accounts, disk.path())?),
-            base: Arc::new(disk.handle().map_err(io("the directory for the roots"))?),
-            path: disk.path().to_owned(),
-            passive_ports: passive_ports(settings)?,
-            idle_timeout_s: settings.idle_timeout.map(whole_seconds),
-            banner: settings.banner.as_deref().map(greeting).transpose()?,
-            logger: slog::Logger::root(log.clone(), slog::o!()),
-            log: log.clone(),
-        });
-        let threads = log.clone();
-        let runtime = runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("libunftp")
-            .on_thread_start(move || threads.adopt_thread())
-            .enable_all()
-            .build()
-            .map_err(io("the threads of libunftp"))?;
+        let base = disk.handle().map_err(io("the directory for the roots"))?;
+        let shared = Arc::new(Shared::new(settings, accounts, base, disk.path(), None)?);
+        let log = shared.log.clone();
+        let runtime = shared.runtime().map_err(io("the threads of libunftp"))?;
         let (first, second) = {
             let _entered = runtime.enter();
             // Without IPv6 there is simply no second one.
@@ -215,8 +234,8 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((socket, _)) => {
-                    sessions.spawn(serve(Arc::clone(&shared), socket));
+                Ok((socket, peer)) => {
+                    sessions.spawn(serve(Arc::clone(&shared), socket, Witness::new(None, peer)));
                 }
                 Err(error) => {
                     shared.log.note(&format!("ERRO accept: {error}"));
@@ -234,9 +253,9 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 /// One session, from its greeting to its end.
-async fn serve(shared: Arc<Shared>, socket: TcpStream) {
+async fn serve(shared: Arc<Shared>, socket: TcpStream, witness: Arc<Witness>) {
     // libunftp leaves it off, and then each transfer waits 40 ms for a delayed ACK.
-    let prepared = socket.set_nodelay(true).and_then(|()| Storage::new(Arc::clone(&shared.base), &shared.path));
+    let prepared = socket.set_nodelay(true).and_then(|()| Storage::new(Arc::clone(&shared.base), &shared.path, Arc::clone(&witness)));
     let storage = match prepared {
         Ok(storage) => Mutex::new(Some(storage)),
         Err(error) => return shared.log.note(&format!("ERRO no session: {error}")),
@@ -247,7 +266,7 @@ async fn serve(shared: Arc<Shared>, socket: TcpStream) {
         storage.take().expect("libunftp asks once for each connection")
     };
     let mut builder = ServerBuilder::<Storage, User>::with_user_detail_provider(Box::new(generate), shared.accounts.clone())
-        .authenticator(Arc::clone(&shared.accounts) as _)
+        .authenticator(Arc::new(Door { accounts: Arc::clone(&shared.accounts), witness }))
         .active_passive_mode(ActivePassiveMode::ActiveAndPassive)
         .passive_ports(shared.passive_ports.clone())
         .site_command("CHMOD", ChangeMode)

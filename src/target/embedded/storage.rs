@@ -1,7 +1,7 @@
 //! The storage of the embedded server: `unftp-sbe-fs` behind the permission letters.
 //!
-//! Responsible for denying what a user's letters do not cover, and for moving file bytes in large blocks; all else is handed
-//! through, so that what is judged is libunftp with its own storage. A denial is
+//! Responsible for denying what a user's letters do not cover, for moving file bytes in large blocks, and for telling a witness
+//! what was done; all else is handed through, so that what is judged is libunftp with its own storage. A denial is
 //! [`ErrorKind::PermissionDenied`], which libunftp words as it likes.
 //!
 //! What this cannot see cannot be denied: CDUP asks no storage at all; SIZE, MDTM and MLST ask the same question as RNFR
@@ -16,11 +16,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use cap_std::fs::{Dir, OpenOptions, Permissions};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncSeekExt, AsyncWrite, AsyncWriteExt, BufReader, copy_buf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncSeekExt, AsyncWrite, AsyncWriteExt};
 use tokio::task;
-use unftp_core::storage::{ErrorKind, Fileinfo, Metadata, Result, StorageBackend};
+use unftp_core::storage::{Error, ErrorKind, Fileinfo, Metadata, Result, StorageBackend};
 use unftp_sbe_fs::{Filesystem, Meta};
 
+use super::super::service::{Transfer, What, Witness};
 use super::account::User;
 use crate::ftp::letter::Letter;
 
@@ -37,6 +38,8 @@ pub(super) struct Storage {
     home: Option<Arc<Dir>>,
     /// The last question for a file's metadata.
     asked: Mutex<Option<Asked>>,
+    /// Who sees what is done.
+    witness: Arc<Witness>,
 }
 
 /// A question for metadata: APPE alone asks it in the very task that then stores the file, which tells it from STOR.
@@ -49,8 +52,30 @@ struct Asked {
 
 impl Storage {
     /// The storage below a directory; nobody is logged in yet.
-    pub(super) fn new(base: Arc<Dir>, path: &Path) -> io::Result<Self> {
-        Ok(Self { inner: Filesystem::new(path)?, base, home: None, asked: Mutex::default() })
+    pub(super) fn new(base: Arc<Dir>, path: &Path, witness: Arc<Witness>) -> io::Result<Self> {
+        Ok(Self { inner: Filesystem::new(path)?, base, home: None, asked: Mutex::default(), witness })
+    }
+
+    /// Tells how something ended that is no transfer.
+    fn told<T>(&self, verb: &'static str, path: &Path, ended: Result<T>) -> Result<T> {
+        self.witness.saw(match &ended {
+            Ok(_) => What::Did(verb, path.display().to_string()),
+            Err(error) => What::Failed(verb, path.display().to_string(), why(error)),
+        });
+        ended
+    }
+
+    /// Tells what came of a transfer that moved this many bytes. One that never began is told with why.
+    fn moved(&self, verb: &'static str, path: &Path, bytes: Option<u64>, ended: Result<u64>) -> Result<u64> {
+        let transfer = |bytes, whole| Transfer { path: path.display().to_string(), bytes, whole };
+        self.witness.saw(match (&ended, bytes) {
+            (Err(error), None) => What::Failed(verb, path.display().to_string(), why(error)),
+            (_, bytes) => {
+                let transfer = transfer(bytes.unwrap_or(0), ended.is_ok());
+                if verb == "RETR" { What::Sent(transfer) } else { What::Received(transfer) }
+            }
+        });
+        ended
     }
 
     /// Changes a mode below the user's root.
@@ -71,6 +96,53 @@ impl Storage {
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner).take()?;
         (asked.task.is_some() && asked.task == task::try_id() && asked.path == path).then_some(asked)
     }
+}
+
+impl Storage {
+    /// As `unftp-sbe-fs` does it (opens or makes the file, cuts it at `from`, writes from there on), in larger blocks. Counts the
+    /// bytes once the file is open.
+    async fn store<R: AsyncRead + Send + Unpin>(
+        &self,
+        user: &User,
+        mut input: R,
+        path: &Path,
+        from: u64,
+        asked: Option<Asked>,
+        bytes: &mut Option<u64>,
+    ) -> Result<u64> {
+        need(user, if asked.is_some() { Letter::Append } else { Letter::Store })?;
+        // libunftp takes a denied question for an empty file, and would cut the file at its start.
+        let from = match asked {
+            Some(Asked { denied: true, .. }) => self.inner.metadata(user, path).await.map_or(0, |metadata| metadata.len()),
+            _ => from,
+        };
+        let path = below(path).to_owned();
+        let file = self.at_home(move |home| home.open_with(path, OpenOptions::new().write(true).create(true))).await?;
+        let mut file = tokio::fs::File::from_std(file.into_std());
+        file.set_max_buf_size(BLOCK);
+        file.set_len(from).await?;
+        file.seek(SeekFrom::Start(from)).await?;
+        let total = bytes.insert(0);
+        let mut block = vec![0; BLOCK];
+        let ended = loop {
+            match input.read(&mut block).await {
+                Ok(0) => break Ok(*total),
+                Ok(n) => {
+                    file.write_all(&block[..n]).await?;
+                    *total += n as u64;
+                }
+                Err(error) => break Err(error.into()),
+            }
+        };
+        // What came before a connection broke stays, too.
+        file.flush().await?;
+        ended
+    }
+}
+
+/// What is told of an error: what the system said, else what libunftp will say.
+fn why(error: &Error) -> String {
+    error.get_io_error().map_or_else(|| error.kind().to_string(), ToString::to_string)
 }
 
 fn need(user: &User, letter: Letter) -> Result<()> {
@@ -125,8 +197,24 @@ impl StorageBackend<User> for Storage {
         W: AsyncWrite + Unpin + Sync + Send,
         P: AsRef<Path> + Send + Debug,
     {
-        let mut reader = BufReader::with_capacity(BLOCK, self.get(user, path, from).await?);
-        Ok(copy_buf(&mut reader, output).await?)
+        let path = path.as_ref();
+        let _busy = self.witness.transfer();
+        let mut bytes = None;
+        let sent = async {
+            let mut file = self.get(user, path, from).await?;
+            bytes = Some(0);
+            let mut block = vec![0; BLOCK];
+            loop {
+                let len = file.read(&mut block).await?;
+                if len == 0 {
+                    break Ok(bytes.unwrap_or(0));
+                }
+                output.write_all(&block[..len]).await?;
+                bytes = bytes.map(|bytes| bytes + len as u64);
+            }
+        };
+        let sent = sent.await;
+        self.moved("RETR", path, bytes, sent)
     }
 
     async fn get<P: AsRef<Path> + Send + Debug>(
@@ -139,65 +227,67 @@ impl StorageBackend<User> for Storage {
         self.inner.get(user, path, from).await
     }
 
-    /// As `unftp-sbe-fs` does it (opens or makes the file, cuts it at `from`, writes from there on), in larger blocks.
-    async fn put<P, R>(&self, user: &User, mut input: R, path: P, from: u64) -> Result<u64>
+    async fn put<P, R>(&self, user: &User, input: R, path: P, from: u64) -> Result<u64>
     where
         P: AsRef<Path> + Send + Debug,
         R: AsyncRead + Send + Sync + Unpin + 'static,
     {
         let path = path.as_ref();
         let asked = self.asked_here(path);
-        need(user, if asked.is_some() { Letter::Append } else { Letter::Store })?;
-        // libunftp takes a denied question for an empty file, and would cut the file at its start.
-        let from = match asked {
-            Some(Asked { denied: true, .. }) => self.inner.metadata(user, path).await.map_or(0, |metadata| metadata.len()),
-            _ => from,
-        };
-        let path = below(path).to_owned();
-        let file = self.at_home(move |home| home.open_with(path, OpenOptions::new().write(true).create(true))).await?;
-        let mut file = tokio::fs::File::from_std(file.into_std());
-        file.set_max_buf_size(BLOCK);
-        file.set_len(from).await?;
-        file.seek(SeekFrom::Start(from)).await?;
-        let mut block = vec![0; BLOCK];
-        let mut total = 0;
-        let ended = loop {
-            match input.read(&mut block).await {
-                Ok(0) => break Ok(total),
-                Ok(n) => {
-                    file.write_all(&block[..n]).await?;
-                    total += n as u64;
-                }
-                Err(error) => break Err(error.into()),
-            }
-        };
-        // What came before a connection broke stays, too.
-        file.flush().await?;
-        ended
+        let verb = if asked.is_some() { "APPE" } else { "STOR" };
+        let _busy = self.witness.transfer();
+        let mut bytes = None;
+        let ended = self.store(user, input, path, from, asked, &mut bytes).await;
+        self.moved(verb, path, bytes, ended)
     }
 
     async fn del<P: AsRef<Path> + Send + Debug>(&self, user: &User, path: P) -> Result<()> {
-        need(user, Letter::Delete)?;
-        self.inner.del(user, path).await
+        let path = path.as_ref();
+        let ended = match need(user, Letter::Delete) {
+            Ok(()) => self.inner.del(user, path).await,
+            denied => denied,
+        };
+        self.told("DELE", path, ended)
     }
 
     async fn mkd<P: AsRef<Path> + Send + Debug>(&self, user: &User, path: P) -> Result<()> {
-        need(user, Letter::MakeDirectory)?;
-        self.inner.mkd(user, path).await
+        let path = path.as_ref();
+        let ended = match need(user, Letter::MakeDirectory) {
+            Ok(()) => self.inner.mkd(user, path).await,
+            denied => denied,
+        };
+        self.told("MKD", path, ended)
     }
 
     async fn rename<P: AsRef<Path> + Send + Debug>(&self, user: &User, from: P, to: P) -> Result<()> {
-        need(user, Letter::Rename)?;
-        self.inner.rename(user, from, to).await
+        let (from, to) = (from.as_ref(), to.as_ref());
+        let ended = match need(user, Letter::Rename) {
+            Ok(()) => self.inner.rename(user, from, to).await,
+            denied => denied,
+        };
+        self.witness.saw(match &ended {
+            Ok(()) => What::Did("RNTO", format!("{} -> {}", from.display(), to.display())),
+            Err(error) => What::Failed("RNTO", from.display().to_string(), why(error)),
+        });
+        ended
     }
 
     async fn rmd<P: AsRef<Path> + Send + Debug>(&self, user: &User, path: P) -> Result<()> {
-        need(user, Letter::Delete)?;
-        self.inner.rmd(user, path).await
+        let path = path.as_ref();
+        let ended = match need(user, Letter::Delete) {
+            Ok(()) => self.inner.rmd(user, path).await,
+            denied => denied,
+        };
+        self.told("RMD", path, ended)
     }
 
     async fn cwd<P: AsRef<Path> + Send + Debug>(&self, user: &User, path: P) -> Result<()> {
-        need(user, Letter::Enter)?;
-        self.inner.cwd(user, path).await
+        let path = path.as_ref();
+        let ended = match need(user, Letter::Enter) {
+            Ok(()) => self.inner.cwd(user, path).await,
+            denied => denied,
+        };
+        // Where a client goes is no news; that it may not is.
+        if ended.is_err() { self.told("CWD", path, ended) } else { ended }
     }
 }

@@ -11,7 +11,6 @@ use toml::Spanned;
 
 use crate::ftp::letter::Letters;
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::model::Span;
 
 /// A string in which `{{ name }}` stands for a variable, with its place.
 pub(super) type Template = Spanned<String>;
@@ -33,6 +32,9 @@ pub(super) struct File {
     /// What it can be given.
     #[serde(default)]
     pub(super) can: Can,
+    /// `[lacks]`: needs of cases that it cannot meet as this profile sets it up, and why.
+    #[serde(default)]
+    pub(super) lacks: BTreeMap<String, String>,
     /// What is written into the state directory before the start.
     #[serde(default)]
     pub(super) file: Vec<Laid>,
@@ -203,7 +205,7 @@ fn letters<'de, D: Deserializer<'de>>(value: D) -> Result<Letters, D::Error> {
 /// # Errors
 /// The first thing that is wrong with its form.
 pub(super) fn read(text: &str) -> Result<File, Diagnostic> {
-    let file: File = toml::from_str(text).map_err(|error| wrong(&error))?;
+    let file: File = toml::from_str(text).map_err(|error| Diagnostic::of_toml(&error))?;
     if file.program.run.get_ref().is_empty() {
         return Err(at(&file.program.run, "there is nothing to run").expected("a command and its arguments"));
     }
@@ -225,27 +227,7 @@ pub(super) fn is_below(path: &str) -> bool {
 
 /// An error at a value.
 pub(super) fn at<T>(value: &Spanned<T>, message: impl Into<String>) -> Diagnostic {
-    let range = value.span();
-    Diagnostic::error(Span { start: range.start, end: range.end }, message)
-}
-
-/// The library's error in our words. It names what it does not know, and what it knows, in backticks.
-fn wrong(error: &toml::de::Error) -> Diagnostic {
-    let range = error.span().unwrap_or(0..0);
-    let span = Span { start: range.start, end: range.end };
-    let message = error.message().lines().next().unwrap_or_default();
-    let mut words = message.split('`').skip(1).step_by(2);
-    let what = if message.starts_with("unknown field") {
-        "key"
-    } else if message.starts_with("unknown variant") {
-        "value"
-    } else {
-        return Diagnostic::error(span, message);
-    };
-    let word = words.next().unwrap_or_default();
-    let known: Vec<&str> = words.collect();
-    let expected = if let [only] = known[..] { only.to_owned() } else { format!("one of {}", known.join(", ")) };
-    Diagnostic::error(span, format!("no {what} `{}` here", word.escape_debug())).expected(expected).nearest(word, known)
+    Diagnostic::error_at(value, message)
 }
 
 #[cfg(test)]

@@ -294,6 +294,7 @@ impl Target for Profile {
                 Eol::Crlf => b"\r\n",
             },
             login_delay: can.login_delay,
+            lacks: self.file.lacks.clone(),
         }
     }
 

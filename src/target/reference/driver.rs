@@ -17,6 +17,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::super::listen::{listen, listen_within};
+use super::company::Company;
 use super::now;
 use crate::reference::{Input, Output, Session, World};
 
@@ -32,8 +33,8 @@ const LINGER: Duration = Duration::from_secs(1);
 const CONTROL_BLOCK: usize = 8 * 1024;
 const DATA_BLOCK: usize = 256 * 1024;
 
-/// Serves one control connection up to its end.
-pub(super) async fn serve(world: Arc<Mutex<World>>, control: TcpStream) -> io::Result<()> {
+/// Serves one control connection up to its end; says whether the server's end cut a transfer off.
+pub(super) async fn serve(world: Arc<Mutex<World>>, control: TcpStream, company: Option<Company>) -> io::Result<bool> {
     control.set_nodelay(true)?;
     // RFC 959 section 4.1.3: the Synch's DM is urgent, and is to be read where it stands.
     SockRef::from(&control).set_out_of_band_inline(true)?;
@@ -55,11 +56,14 @@ pub(super) async fn serve(world: Arc<Mutex<World>>, control: TcpStream) -> io::R
         progress: now,
         spoken: now,
         over: false,
+        company,
+        cut: false,
     };
     driver.carry_out(outputs).await;
     driver.run().await;
+    let cut = driver.cut;
     driver.linger().await;
-    Ok(())
+    Ok(cut)
 }
 
 struct Driver {
@@ -77,6 +81,10 @@ struct Driver {
     /// When the client last said something, or was last served.
     spoken: Instant,
     over: bool,
+    /// Who watches, and ends it.
+    company: Option<Company>,
+    /// A transfer was cut off because the server ends.
+    cut: bool,
 }
 
 impl Driver {
@@ -92,6 +100,9 @@ impl Driver {
                     match read {
                         Ok(len) if len > 0 => {
                             let len = self.read_behind_mark(&mut line, len);
+                            if let Some(company) = &mut self.company {
+                                company.dialogue.said(&line[..len]);
+                            }
                             self.input(Input::Control(&line[..len]))
                         }
                         _ => self.input(Input::ControlClosed),
@@ -99,8 +110,12 @@ impl Driver {
                 }
                 event = self.data.next(self.session.receives()) => self.data_event(event),
                 () = sleep_until(deadline) => self.late(),
+                () = Company::end_due(&mut self.company) => self.end_is_due(),
             };
             self.carry_out(outputs).await;
+            if let Some(company) = &mut self.company {
+                company.rests(self.session.is_busy());
+            }
             if self.session.is_busy() {
                 self.spoken = Instant::now();
             }
@@ -136,8 +151,21 @@ impl Driver {
         self.input(input)
     }
 
+    /// The server ends, and this session with it where it does nothing or has no time left.
+    fn end_is_due(&mut self) -> Vec<Output> {
+        let busy = self.session.is_busy();
+        if self.company.as_mut().is_some_and(|company| company.may_go_on(busy)) {
+            return Vec::new();
+        }
+        self.cut = busy;
+        self.input(Input::Ending)
+    }
+
     fn data_event(&mut self, event: DataEvent) -> Vec<Output> {
         self.progress = Instant::now();
+        if let (Some(company), DataEvent::Received(len) | DataEvent::Written { len, .. }) = (&mut self.company, &event) {
+            company.dialogue.moved(*len);
+        }
         match event {
             DataEvent::Open(peer) => {
                 let outputs = self.input(Input::DataConnected { peer });
@@ -157,8 +185,8 @@ impl Driver {
                 self.data.block = block;
                 outputs
             }
-            DataEvent::Written { whole: true } => self.input(Input::DataWritten),
-            DataEvent::Written { whole: false } => Vec::new(),
+            DataEvent::Written { whole: true, .. } => self.input(Input::DataWritten),
+            DataEvent::Written { whole: false, .. } => Vec::new(),
             DataEvent::Ended { clean } => {
                 self.data.stream = None;
                 self.input(Input::DataEnded { clean })
@@ -170,6 +198,9 @@ impl Driver {
     async fn carry_out(&mut self, outputs: Vec<Output>) {
         let mut pending = VecDeque::from(outputs);
         while let Some(output) = pending.pop_front() {
+            if let (Some(company), Output::Reply(bytes)) = (&mut self.company, &output) {
+                company.dialogue.answered(bytes, self.session.directory());
+            }
             let answer = match output {
                 Output::Reply(bytes) => match timeout(REPLY, self.control.write_all(&bytes)).await {
                     Ok(Ok(())) => continue,
@@ -234,7 +265,7 @@ enum DataEvent {
     Open(SocketAddr),
     Failed,
     Received(usize),
-    Written { whole: bool },
+    Written { len: usize, whole: bool },
     Ended { clean: bool },
 }
 
@@ -271,7 +302,7 @@ impl DataSide {
                     if whole {
                         self.sending = None;
                     }
-                    DataEvent::Written { whole }
+                    DataEvent::Written { len, whole }
                 }
                 Err(_) => {
                     self.sending = None;

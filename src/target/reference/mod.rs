@@ -3,7 +3,10 @@
 //! Responsible for the control connections and for a file system in memory that the harness can lay and look at. All
 //! judgement about FTP is in [`crate::reference`].
 
+mod company;
+mod dialogue;
 mod driver;
+mod hand;
 mod memory;
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -70,6 +73,7 @@ impl Target for Reference {
             banner: true,
             eol: b"\n",
             login_delay: Duration::ZERO,
+            lacks: std::collections::BTreeMap::new(),
         }
     }
 
@@ -172,7 +176,7 @@ async fn accept(listener: TcpListener, world: Arc<Mutex<World>>, log: Log, mut s
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((socket, _)) => {
-                    sessions.spawn(driver::serve(Arc::clone(&world), socket));
+                    sessions.spawn(driver::serve(Arc::clone(&world), socket, None));
                 }
                 Err(error) => {
                     log.note(&format!("accept: {error}"));
@@ -181,7 +185,7 @@ async fn accept(listener: TcpListener, world: Arc<Mutex<World>>, log: Log, mut s
                 }
             },
             Some(ended) = sessions.join_next(), if !sessions.is_empty() => match ended {
-                Ok(Ok(())) => {}
+                Ok(Ok(_)) => {}
                 Ok(Err(error)) => log.note(&format!("a session did not begin: {error}")),
                 Err(error) => log.note(&format!("a session ended: {error}")),
             },

@@ -26,7 +26,7 @@ pub(super) struct Janitor {
 
 impl Janitor {
     /// A session in the scratch directory, and where that is.
-    async fn enter(&self) -> Result<(Client, Vec<u8>), Refusal> {
+    pub(super) async fn enter(&self) -> Result<(Client, Vec<u8>), Refusal> {
         let mut client = Client::login(self.address, &self.name, &self.password).await?;
         client.must([b"CWD ".as_slice(), &self.scratch].concat()).await?;
         let here = client.directory().await?;
@@ -36,9 +36,7 @@ impl Janitor {
     /// Makes the scratch directory.
     pub(super) async fn make(&self) -> Result<(), Refusal> {
         let mut client = Client::login(self.address, &self.name, &self.password).await?;
-        client.must([b"MKD ".as_slice(), &self.scratch].concat()).await?;
-        client.must([b"CWD ".as_slice(), &self.scratch].concat()).await?;
-        client.directory().await.map(drop)
+        client.must([b"MKD ".as_slice(), &self.scratch].concat()).await.map(drop)
     }
 
     /// Removes the scratch directory and all in it.

@@ -27,6 +27,7 @@ use disk::{Janitor, Plots, RemoteDisk};
 const ANONYMOUS: [&str; 2] = ["anonymous", "ftp"];
 
 /// A server that is running somewhere.
+#[derive(Clone)]
 pub struct Running {
     /// `ftp://host:port`.
     name: String,
@@ -158,8 +159,10 @@ impl Running {
                         StartError::Server(format!("the account {:?} cannot make a scratch directory: {error}", best.name))
                     };
                     janitor.make().await.map_err(whose)?;
-                    laid.disks.push(Arc::new(RemoteDisk::new(janitor.clone())));
-                    laid.made.push(Made::Remote(janitor));
+                    // From here on it is to be removed, or to be told of.
+                    laid.made.push(Made::Remote(janitor.clone()));
+                    janitor.enter().await.map_err(whose)?;
+                    laid.disks.push(Arc::new(RemoteDisk::new(janitor)));
                 }
             }
             for guest in guests() {
@@ -222,6 +225,7 @@ impl Target for Running {
             eol: b"\n",
             // Nobody tells; several servers wait some seconds before they refuse a password.
             login_delay: Duration::from_secs(3),
+            lacks: std::collections::BTreeMap::new(),
         }
     }
 
@@ -236,15 +240,7 @@ impl Target for Running {
             None => ground.laid.insert(self.lay().await?).clone(),
         };
         ground.instances += 1;
-        let target = Self {
-            name: self.name.clone(),
-            url: self.url.clone(),
-            guests: self.guests.clone(),
-            plots: self.plots.clone(),
-            scratch: self.scratch.clone(),
-            ground: Arc::clone(&self.ground),
-        };
-        Ok(Box::new(Visited { target, address: laid.address, disk: Arc::new(Plots(laid.disks)) }))
+        Ok(Box::new(Visited { target: self.clone(), address: laid.address, disk: Arc::new(Plots(laid.disks)) }))
     }
 }
 
