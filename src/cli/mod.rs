@@ -32,6 +32,7 @@ mod probe;
 mod profile;
 mod proxy;
 mod put;
+mod record;
 mod report;
 mod requirements;
 mod run;
@@ -59,6 +60,8 @@ enum Verb {
     Probe(probe::Arguments),
     /// Play scenarios against many servers, and show them side by side.
     Matrix(matrix::Arguments),
+    /// Write what a client and a server say as a scenario that plays.
+    Record(record::Arguments),
     /// Stand between a client and a server, follow both channels, and do to them what a bad network does.
     Proxy(proxy::Arguments),
     /// Put the reports of the parts of a run together.
@@ -182,6 +185,7 @@ fn perform(verb: Verb, output: &mut Output) -> Exit {
         Verb::Probe(arguments) => probe::probe(&arguments, output),
         Verb::Matrix(arguments) => matrix::matrix(&arguments, output),
         Verb::Proxy(arguments) => proxy::proxy(&arguments, output),
+        Verb::Record(arguments) => record::record(&arguments, output),
         Verb::Merge(arguments) => merge::merge(&arguments, output),
         Verb::New(arguments) => new::new(&arguments, output),
         Verb::Baseline(arguments) => baseline::baseline(&arguments, output),

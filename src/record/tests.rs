@@ -1,0 +1,1 @@
+//! Recordings, told as the proxy would, become scenarios.
