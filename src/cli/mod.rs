@@ -19,6 +19,7 @@ use exit::Exit;
 pub mod exit;
 
 mod baseline;
+mod bisect;
 mod check;
 mod config;
 mod explain;

@@ -38,7 +38,8 @@ pub(super) fn record(arguments: &Arguments, output: &mut Output) -> Result<Exit,
     let usage = |told: String| Wrong::Usage(told);
     let name = path.file_stem().and_then(|stem| stem.to_str()).filter(|_| path.extension().is_some_and(|end| end == "ftp"));
     let name = name.ok_or_else(|| usage(format!("expected a file whose name ends in .ftp: {}", path.display())))?;
-    Letters::parse(&arguments.letters).map_err(|wrong| usage(format!("--letters: `{wrong}` is no letter; there are `elradfmwMT`, or `all`")))?;
+    Letters::parse(&arguments.letters)
+        .map_err(|wrong| usage(format!("--letters: `{wrong}` is no letter; there are `elradfmwMT`, or `all`")))?;
     if path.exists() && !arguments.force {
         return Err(usage(format!("{} is there already; --force writes over it", path.display())));
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use tokio::sync::{mpsc, watch};
 
+use super::bisect::bisect;
 use super::config::{self, Config};
 use super::exit::Exit;
 use super::report::{ReportArgument, Telling};
@@ -130,6 +131,9 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Wr
     if let Some(partition) = arguments.partition {
         plan = plan.part(partition);
     }
+    if arguments.which.servers.len() > 1 {
+        return bisect(arguments, plan, output);
+    }
     let target = arguments.which.target()?;
     let baseline = match (arguments.no_baseline, &arguments.baseline) {
         (true, _) => None,
@@ -195,7 +199,7 @@ pub(super) async fn asked_to_end() -> io::Result<()> {
 
 impl Arguments {
     /// How the run is done.
-    fn options(&self) -> run::Options {
+    pub(super) fn options(&self) -> run::Options {
         let usual = run::Options::default();
         run::Options {
             jobs: self.jobs.map_or_else(|| if self.which.is_running() { RUNNING_JOBS } else { usual.jobs }, usize::from),

@@ -40,7 +40,11 @@ mod tests {
     fn each_is_in_the_catalogue_and_binds() {
         let known = Catalogue::built_in();
         let verbs = ["CWD", "DELE", "MKD", "RMD", "RNFR", "RNTO", "PWD", "QUIT", "STOR", "RETR"];
-        for id in verbs.map(|verb| success(verb, b"").unwrap()).into_iter().chain([success("TYPE", b"i").unwrap(), success("TYPE", b"A").unwrap()]) {
+        for id in verbs
+            .map(|verb| success(verb, b"").unwrap())
+            .into_iter()
+            .chain([success("TYPE", b"i").unwrap(), success("TYPE", b"A").unwrap()])
+        {
             assert_eq!(known.find(id).unwrap().level.word(), "MUST", "{id}");
         }
         assert_eq!(success("TYPE", b"E"), None);

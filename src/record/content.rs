@@ -113,7 +113,13 @@ impl Sources {
         }
         let known = self.0.iter().enumerate().filter(|_| whole).find_map(|(index, source)| {
             let Raw::Whole(raw) = &source.raw else { return None };
-            let from = if raw.starts_with(bytes) { 0 } else if raw.ends_with(bytes) { (raw.len() - bytes.len()) as u64 } else { return None };
+            let from = if raw.starts_with(bytes) {
+                0
+            } else if raw.ends_with(bytes) {
+                (raw.len() - bytes.len()) as u64
+            } else {
+                return None;
+            };
             Some(Piece::Slice { source: index, from: Edge::At(from), to: from + len })
         });
         vec![known.unwrap_or_else(|| self.fresh(bytes, len))]
@@ -271,9 +277,7 @@ impl Sources {
                 }
                 Ok(_) | Err(_) => FileKind::Bytes(bytes.clone()),
             },
-            Raw::Whole(_) | Raw::Tail(..) | Raw::Unknown => {
-                FileKind::Generated { size: source.len.to_string(), seed: index as u64 + 1 }
-            }
+            Raw::Whole(_) | Raw::Tail(..) | Raw::Unknown => FileKind::Generated { size: source.len.to_string(), seed: index as u64 + 1 },
         }
     }
 }

@@ -174,7 +174,9 @@ impl<'a> Script<'a> {
             let (session, turn) = (*session, turn.clone());
             // The later turns of this session.
             let later: Vec<usize> = (index + 1..all.len()).filter(|other| all[*other].1 == session).collect();
-            let behind = |place: usize| later.get(place).and_then(|at| if let Turn::Exchange(exchange) = &all[*at].2 { Some(exchange) } else { None });
+            let behind = |place: usize| {
+                later.get(place).and_then(|at| if let Turn::Exchange(exchange) = &all[*at].2 { Some(exchange) } else { None })
+            };
             self.switch(session);
             match &turn {
                 Turn::Said(reply) => self.said(reply),
@@ -497,7 +499,8 @@ impl<'a> Script<'a> {
             (true, _, true) => None,
             (true, _, false) => Some("3659-5.3-rest-retr-offset"),
         };
-        if !as_known {
+        // Text in another form than it was sent in is no other text.
+        if !as_known && !pieces.iter().any(|piece| matches!(piece, Piece::Native(_) | Piece::Lines { .. })) {
             self.say("# Not what must have been there:");
         }
         self.lines.push(Line::Receive { pieces, end: cut.is_none() && !aborted, cite });

@@ -21,7 +21,10 @@ enum Node {
     Directory,
     File(Vec<Piece>),
     /// The beginning of an upload that was cut; what is kept of it, and under which name that was captured.
-    Beginning { source: usize, captured: Option<(String, u64)> },
+    Beginning {
+        source: usize,
+        captured: Option<(String, u64)>,
+    },
 }
 
 /// What was there before the first line.
@@ -86,7 +89,11 @@ impl World {
     }
 
     pub(super) fn removed(&mut self, path: &[u8], directory: bool) {
-        if directory { self.entered(path) } else { self.met(path) }
+        if directory {
+            self.entered(path)
+        } else {
+            self.met(path)
+        }
         self.touched.insert(path.to_vec());
         self.nodes.remove(path);
     }

@@ -168,6 +168,8 @@ impl ControlConnection {
                 // The last byte is the urgent one.
                 let (some, last) = bytes.split_at(bytes.len() - usize::from(urgent && !bytes.is_empty()));
                 if !sliced.write(&self.stream, Bytes::copy_from_slice(some), true, &pace, &mut sent).await {
+                    // In one piece it would have left before the server could say that it takes no more: what it says is read next.
+                    sent.broken = None;
                     return sent;
                 }
                 last

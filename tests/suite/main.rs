@@ -17,6 +17,7 @@ mod proxy;
 mod running;
 mod same;
 mod trouble;
+mod wire;
 
 use std::io::Write as _;
 use std::path::Path;
