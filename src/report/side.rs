@@ -1,7 +1,7 @@
-//! Where servers part: of each case the first step at which one saw another thing than the others, side by side.
+//! Where servers part: of each case the first step that one did as demanded and another did not, or that they broke in different ways,
+//! side by side.
 //!
-//! Another thing is another reply code, other bytes or another end of a data connection, another state on disk, or another finding.
-//! The words of replies, ports, dates and times differ between any two servers, and part nobody.
+//! What a step allows parts nobody: 150 and 125, the words of replies, ports, dates.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -103,10 +103,13 @@ impl Side {
     }
 }
 
-/// What a server showed at a step, as far as it can part two servers.
+/// What a server showed at a step, as far as it can part two servers; nothing where it did as demanded.
 fn saw(report: &CaseReport, step: &Step) -> Vec<String> {
     let events = report.transcript.events.iter().filter(|event| event.step == step.id).filter_map(told);
-    let findings = report.outcome.findings.iter().filter(|finding| finding.step == step.id);
+    let mut findings = report.outcome.findings.iter().filter(|finding| finding.step == step.id).peekable();
+    if findings.peek().is_none() {
+        return Vec::new();
+    }
     events.chain(findings.map(|finding| format!("{} {}", finding.verdict, finding.expected))).collect()
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ftpspec::fault::proxy::{Options, Proxy};
 use ftpspec::run;
+use ftpspec::run::plan::Plan;
 use ftpspec::target::{self, Account, Disk, Facilities, Instance, Settings, StartError, Target};
 
 /// A server with a proxy in front of it.
@@ -79,10 +80,16 @@ impl Instance for Running {
     }
 }
 
-async fn check(server: &str, faults: Vec<&'static str>) {
-    let (direct, _) = super::play_suite(server, &[], run::Options::default()).await;
-    let proxied = Proxied(target::resolve(server, &[]).unwrap(), faults);
-    let (reports, summary) = run::collect(Arc::new(proxied), super::plan(), run::Options::default()).await;
+/// The verdicts with the proxy and without it; `some` takes every so-many-th case.
+async fn check(server: &str, settings: &[(&str, &str)], faults: Vec<&'static str>, some: usize) {
+    let settings: Vec<(String, String)> = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let plan = || {
+        let plan = super::plan();
+        Plan { cases: plan.cases.into_iter().step_by(some).collect(), ..plan }
+    };
+    let target = || target::resolve(server, &settings).unwrap();
+    let (direct, _) = run::collect(Arc::from(target()), plan(), run::Options::default()).await;
+    let (reports, summary) = run::collect(Arc::new(Proxied(target(), faults)), plan(), run::Options::default()).await;
     assert_eq!(summary.left, Vec::<String>::new());
     let verdicts = super::verdicts(&direct);
     let differ: Vec<String> = verdicts
@@ -91,11 +98,34 @@ async fn check(server: &str, faults: Vec<&'static str>) {
         .filter(|((_, verdict), report)| *verdict != report.outcome.verdict.word())
         .map(|((id, verdict), report)| format!("{id}: {verdict}, and behind the proxy {:#?}", report.outcome))
         .collect();
-    assert_eq!(verdicts.len(), reports.len());
+    assert!(verdicts.len() == reports.len() && verdicts.len() > 100, "{}", verdicts.len());
     assert!(differ.is_empty(), "{}", differ.join("\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_suite_ends_the_same_behind_it() {
-    check("reference", vec![]).await;
+async fn a_part_of_the_suite_ends_the_same_behind_it() {
+    check("reference", &[], vec![], 5).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes a minute: .ci/full"]
+async fn the_whole_suite_ends_the_same_behind_it() {
+    check("reference", &[], vec![], 1).await;
+}
+
+/// What comes from the server in one-byte segments is what comes in one.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes a minute: .ci/full"]
+async fn the_whole_suite_ends_the_same_with_replies_in_pieces() {
+    check("reference", &[], vec!["control:down:slice=random", "data:down:slice=random"], 1).await;
+}
+
+/// `run --fault slice`: what leaves in segments of one byte is understood like what leaves in one.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes two minutes: .ci/full"]
+async fn the_whole_suite_ends_the_same_sliced() {
+    let (direct, _) = super::play_suite("reference", &[], run::Options::default()).await;
+    let options = run::Options { faults: Arc::from(vec!["slice".parse().unwrap()]), ..run::Options::default() };
+    let (sliced, _) = super::play_suite("reference", &[], options).await;
+    assert_eq!(super::verdicts(&direct), super::verdicts(&sliced));
 }

@@ -19,7 +19,8 @@ struct Record {
 
 impl Record {
     fn new(upstream: SocketAddr, file: &Path) -> Self {
-        let words = ["record", "--listen", "127.0.0.1:0", "--upstream", &format!("ftp://{upstream}"), "-o"];
+        // The letters of the user of `Serve`.
+        let words = ["record", "--letters", "elradfmw", "--listen", "127.0.0.1:0", "--upstream", &format!("ftp://{upstream}"), "-o"];
         let mut child = ftpspec().args(words).arg(file).stdout(Stdio::piped()).spawn().unwrap();
         let mut first = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
