@@ -11,6 +11,8 @@ pub mod lane;
 pub mod pipe;
 pub mod proxy;
 pub(crate) mod queue;
+#[cfg(target_os = "linux")]
+mod splice;
 pub mod tap;
 mod word;
 

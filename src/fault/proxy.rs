@@ -419,4 +419,8 @@ impl Look for Payload {
         }
         Vec::new()
     }
+
+    fn is_blind(&self) -> bool {
+        self.tap.is_none()
+    }
 }

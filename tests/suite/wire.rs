@@ -283,3 +283,30 @@ fn active_connections_are_followed() {
     server.write_all(b"hello").unwrap();
     assert_eq!(exactly(&mut client, 5), b"hello");
 }
+
+/// Without faults all passes as it is, and so does how a side ends.
+#[test]
+fn bytes_and_ends_pass_as_they_are() {
+    let mut between = Between::new(&[]);
+    let (mut client, mut server) = between.data();
+    let content: Vec<u8> = (0..3_000_000_u32).map(|at| (at / 7).to_le_bytes()[0]).collect();
+    let sender = std::thread::spawn({
+        let (mut client, content) = (client.try_clone().unwrap(), content.clone());
+        move || {
+            client.write_all(&content).unwrap();
+            client.shutdown(Shutdown::Write).unwrap();
+        }
+    });
+    assert_eq!(end(&mut server), (content, false));
+    sender.join().unwrap();
+    // Half of it is closed, and the other half still open.
+    server.write_all(b"still").unwrap();
+    assert_eq!(exactly(&mut client, 5), b"still");
+    drop(server);
+    assert_eq!(end(&mut client), (Vec::new(), false));
+
+    let (mut client, server) = between.data();
+    socket2::SockRef::from(&server).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(server);
+    assert!(end(&mut client).1, "RST passes as RST");
+}
