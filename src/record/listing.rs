@@ -40,7 +40,7 @@ fn fact(line: &[u8]) -> Option<Named> {
         b"dir" => Kind::Directory,
         _ => return None,
     };
-    Some(Named { name: entry.name.clone(), kind })
+    Some(Named { name: entry.name, kind })
 }
 
 /// `-rw-r--r-- 1 owner group 70000 Nov 28 14:00 name`.

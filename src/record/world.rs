@@ -90,9 +90,9 @@ impl World {
 
     pub(super) fn removed(&mut self, path: &[u8], directory: bool) {
         if directory {
-            self.entered(path)
+            self.entered(path);
         } else {
-            self.met(path)
+            self.met(path);
         }
         self.touched.insert(path.to_vec());
         self.nodes.remove(path);
