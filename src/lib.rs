@@ -64,6 +64,8 @@
 //! | [`judge`] | o | what was demanded against what was seen: findings, verdicts, baselines |
 //! | [`target`] | | servers and the ground under them: accounts, letters, roots, files |
 //! | [`wire`] | | control and data connections: bytes, deadlines and limits, never opinions |
+//! | [`record`] | | what passes a proxy, written down as a scenario |
+//! | [`fault`] | | what a network may do to bytes, and a proxy that does it |
 //! | [`scenario`] | o | the value: model, notation, expansion, lints |
 //! | [`requirement`] | o | what the RFCs demand, each with its id, level and place |
 //! | [`mod@reference`] | o | a correct FTP server as a state machine over a file system in memory |
@@ -71,10 +73,12 @@
 
 pub mod cli;
 pub mod explore;
+pub mod fault;
 pub mod ftp;
 pub mod hand;
 pub mod judge;
 pub mod play;
+pub mod record;
 pub mod reference;
 pub mod report;
 pub mod requirement;

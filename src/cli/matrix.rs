@@ -75,8 +75,8 @@ pub(super) struct Arguments {
 
 /// `[LABEL=]NAME[{KEY=VALUE,..}]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Server {
-    label: String,
+pub(super) struct Server {
+    pub(super) label: String,
     name: String,
     set: Vec<(String, String)>,
 }
@@ -100,7 +100,7 @@ impl FromStr for Server {
 }
 
 impl Server {
-    fn entry(&self, no_baseline: bool) -> Result<Entry, Wrong> {
+    pub(super) fn entry(&self, no_baseline: bool) -> Result<Entry, Wrong> {
         let target: Arc<dyn Target> = Arc::from(target::resolve(&self.name, &self.set)?);
         let known = if no_baseline { None } else { baseline::built_in(target.name())?.map(Arc::new) };
         let set = self.set.iter().map(|(key, value)| format!(" --set {key}={value}")).collect::<String>();

@@ -19,6 +19,7 @@ use exit::Exit;
 pub mod exit;
 
 mod baseline;
+mod bisect;
 mod check;
 mod config;
 mod explain;
@@ -31,7 +32,9 @@ mod merge;
 mod new;
 mod probe;
 mod profile;
+mod proxy;
 mod put;
+mod record;
 mod report;
 mod requirements;
 mod run;
@@ -61,6 +64,10 @@ enum Verb {
     Probe(probe::Arguments),
     /// Play scenarios against many servers, and show them side by side.
     Matrix(matrix::Arguments),
+    /// Write what a client and a server say as a scenario that plays.
+    Record(record::Arguments),
+    /// Stand between a client and a server, follow both channels, and do to them what a bad network does.
+    Proxy(proxy::Arguments),
     /// Put the reports of the parts of a run together.
     Merge(merge::Arguments),
     /// Write an `ftpspec.toml` and a first scenario, to begin with.
@@ -182,6 +189,8 @@ fn perform(verb: Verb, output: &mut Output) -> Exit {
         Verb::Explore(arguments) => explore::explore(&arguments, output),
         Verb::Probe(arguments) => probe::probe(&arguments, output),
         Verb::Matrix(arguments) => matrix::matrix(&arguments, output),
+        Verb::Proxy(arguments) => proxy::proxy(&arguments, output),
+        Verb::Record(arguments) => record::record(&arguments, output),
         Verb::Merge(arguments) => merge::merge(&arguments, output),
         Verb::New(arguments) => new::new(&arguments, output),
         Verb::Baseline(arguments) => baseline::baseline(&arguments, output),

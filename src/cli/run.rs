@@ -8,11 +8,13 @@ use std::time::Duration;
 use clap::Args;
 use tokio::sync::{mpsc, watch};
 
+use super::bisect::bisect;
 use super::config::{self, Config};
 use super::exit::Exit;
 use super::report::{ReportArgument, Telling};
 use super::which::Which;
 use super::{Output, Wrong};
+use crate::fault::{Direction, Fault, Kind, Trigger};
 use crate::report::terminal::Verbosity;
 use crate::requirement::{Level, nearest};
 use crate::run;
@@ -106,6 +108,11 @@ pub(super) struct Arguments {
     #[arg(short, long)]
     pub(super) quiet: bool,
 
+    /// Send everything in other segments; the verdicts should stay: `slice` (every byte of a command alone, and on data the first and
+    /// the last 4 KiB of what a step sends), `slice=random`, `slice=crlf`; on one channel with `control:` or `data:` before it.
+    #[arg(long, value_name = "FAULT", value_parser = slice)]
+    pub(super) fault: Vec<Fault>,
+
     /// End the run after this time: `90s`, `10m`.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(super) deadline: Option<Duration>,
@@ -123,6 +130,9 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Wr
     let mut plan = Plan::new(select(&suite, &selection)?, arguments.slow);
     if let Some(partition) = arguments.partition {
         plan = plan.part(partition);
+    }
+    if arguments.which.servers.len() > 1 {
+        return bisect(arguments, plan, output);
     }
     let target = arguments.which.target()?;
     let baseline = match (arguments.no_baseline, &arguments.baseline) {
@@ -189,7 +199,7 @@ pub(super) async fn asked_to_end() -> io::Result<()> {
 
 impl Arguments {
     /// How the run is done.
-    fn options(&self) -> run::Options {
+    pub(super) fn options(&self) -> run::Options {
         let usual = run::Options::default();
         run::Options {
             jobs: self.jobs.map_or_else(|| if self.which.is_running() { RUNNING_JOBS } else { usual.jobs }, usize::from),
@@ -200,6 +210,7 @@ impl Arguments {
             keep: self.keep,
             run: self.deadline.unwrap_or(usual.run),
             live: self.verbose,
+            faults: self.fault.clone().into(),
             ..usual
         }
     }
@@ -238,6 +249,16 @@ impl Arguments {
             (false, false) => Verbosity::Usual,
         };
         Telling { reports: &self.report, verbosity, strict: self.strict, color, annotate: true }
+    }
+}
+
+/// Reads a fault that no server may be disturbed by.
+fn slice(text: &str) -> Result<Fault, String> {
+    let fault: Fault = text.parse()?;
+    match (&fault.kind, &fault.trigger, fault.direction) {
+        (Kind::Slice(_), Trigger::Start, None | Some(Direction::Up)) => Ok(fault),
+        _ => Err("a run sends in other segments and does nothing else: `slice`, `slice=random`, `slice=crlf`; `ftpspec proxy` does more"
+            .to_owned()),
     }
 }
 

@@ -20,9 +20,10 @@ pub(super) struct Which {
     /// The server: `libunftp` or `reference` (in this process), or a profile: `vsftpd`, `proftpd`, `pyftpdlib`, `./mine.toml`, and others
     /// (docs/profile.md).
     ///
-    /// By default what ftpspec.toml says, or `libunftp`.
-    #[arg(long, value_name = "NAME")]
-    pub(super) server: Option<String>,
+    /// By default what ftpspec.toml says, or `libunftp`. Several times for `run`: it shows where the servers part, each with its variables in
+    /// braces (`vsftpd{bin=./old}`).
+    #[arg(id = "server", long = "server", value_name = "NAME")]
+    pub(super) servers: Vec<String>,
 
     /// A variable of the server; may be given several times.
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
@@ -57,6 +58,9 @@ impl Which {
             };
             return Err(Wrong::Usage(format!("{flag} is for {of}")));
         }
+        if self.servers.len() > 1 {
+            return Err(Wrong::Usage("only `ftpspec run` takes several servers; `ftpspec matrix` shows many".to_owned()));
+        }
         let Some(url) = &self.target else { return Ok(Arc::from(target::resolve(self.server(), &self.set)?)) };
         let usage = |flag: &str, error: &dyn std::fmt::Display| Wrong::Usage(format!("{flag}: {error}"));
         let url: FtpUrl = url.parse().map_err(|error| usage("--target", &error))?;
@@ -68,7 +72,7 @@ impl Which {
 
     /// The name of one that is started.
     pub(super) fn server(&self) -> &str {
-        self.server.as_deref().unwrap_or(DEFAULT_SERVER)
+        self.servers.first().map_or(DEFAULT_SERVER, String::as_str)
     }
 
     /// Whether it runs already, and is somebody's.

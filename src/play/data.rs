@@ -103,7 +103,7 @@ impl Session {
         let what = match connected {
             Ok(Connect::Open(connection)) => {
                 let what = What::DataConnected { peer: connection.peer(), local: connection.local() };
-                self.transfer = Transfer::Open(connection);
+                self.transfer = Transfer::Open(connection.sliced(&player.options.faults));
                 what
             }
             Ok(Connect::Failed { reason }) => What::DataFailed { reason },

@@ -17,6 +17,7 @@ use std::time::Duration;
 use futures::future::{BoxFuture, FutureExt as _, join_all};
 use tokio::sync::{Barrier, watch};
 
+use crate::fault::Fault;
 use crate::ftp::transcript::{Transcript, What};
 use crate::judge::bind::{Bindings, Unresolved};
 use crate::judge::verdict::{Facet, Finding, Outcome, Verdict};
@@ -55,6 +56,8 @@ pub struct Options {
     pub keep: bool,
     /// Where events go as they happen.
     pub live: Option<Live>,
+    /// What happens to all that is sent.
+    pub faults: Arc<[Fault]>,
 }
 
 /// What came out.

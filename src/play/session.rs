@@ -52,7 +52,7 @@ impl Session {
         match ControlConnection::connect(self.address, player.options.reply).await {
             Ok(Connect::Open(control)) => {
                 player.record.event(step, &self.name, What::Connected { peer: control.peer(), local: control.local() });
-                self.control = Some(control);
+                self.control = Some(control.sliced(&player.options.faults));
                 self.settled = true;
                 self.owed = 1;
                 true

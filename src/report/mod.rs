@@ -16,6 +16,7 @@ pub mod junit;
 pub mod markdown;
 pub mod matrix;
 pub mod record;
+pub mod side;
 pub mod tap;
 pub mod terminal;
 pub mod transcript;

@@ -28,6 +28,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
+use crate::fault::Fault;
 use crate::ftp::transcript::Transcript;
 use crate::judge::baseline::{Baseline, Comparer};
 use crate::judge::verdict::{Outcome, Verdict};
@@ -41,6 +42,9 @@ use event::{CaseReport, Event, Summary, TargetInfo};
 use plan::Plan;
 use pool::Pool;
 use stand::Stand;
+
+/// By how much deadlines are longer where all leaves in segments of one byte: that costs both sides time.
+const SLICED: u32 = 3;
 
 /// How a run is done.
 #[derive(Debug, Clone)]
@@ -71,6 +75,8 @@ pub struct Options {
     pub live: bool,
     /// Failures that are known do not fail the run.
     pub baseline: Option<Arc<Baseline>>,
+    /// What happens to all that is sent: ways to slice it.
+    pub faults: Arc<[Fault]>,
 }
 
 impl Default for Options {
@@ -89,6 +95,7 @@ impl Default for Options {
             run: Duration::from_secs(3600),
             live: false,
             baseline: None,
+            faults: Arc::default(),
         }
     }
 }
@@ -405,14 +412,16 @@ impl Stage {
         }
         let events = self.events.clone();
         let live = self.options.live.then(|| Live::new(move |event| tell(&events, Event::Said { index, event: event.clone() })));
+        let patience = if self.options.faults.is_empty() { 1 } else { SLICED };
         let options = play::Options {
             way: self.options.way,
             eol: self.facilities.eol,
-            reply: self.options.reply + self.facilities.login_delay,
+            reply: self.options.reply * patience + self.facilities.login_delay,
             probe: self.capabilities.probe(),
-            case: if case.slow { self.options.slow_case } else { self.options.case },
+            case: patience * if case.slow { self.options.slow_case } else { self.options.case },
             keep: self.options.keep,
             live,
+            faults: Arc::clone(&self.options.faults),
         };
         let mut cut = self.cut.subscribe();
         let Played { outcome, transcript, duration, unlaid } = tokio::select! {

@@ -49,6 +49,13 @@ impl Builder {
         self
     }
 
+    /// A role that logs in as `anonymous`, with its letter set.
+    #[must_use]
+    pub fn anonymous(mut self, role: impl Into<String>, letters: impl Into<String>) -> Self {
+        self.front.accounts.push((role.into(), AccountSpec { letters: letters.into(), anonymous: true, ..AccountSpec::default() }));
+        self
+    }
+
     /// A file, directory or link below the root.
     #[must_use]
     pub fn file(mut self, path: impl Into<Vec<u8>>, what: FileKind) -> Self {

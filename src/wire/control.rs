@@ -4,14 +4,16 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::error::WireError;
 use super::patience::{Pace, Patience, later};
-use super::queue;
+use super::sliced::Sliced;
 use super::stream::{self, Chunk};
 pub use super::stream::{Connect, Sent};
+use crate::fault::{Channel, Fault, queue};
 use crate::ftp::reply::{Reply, ReplyParser};
 use crate::ftp::transcript::End;
 
@@ -65,6 +67,7 @@ pub struct ControlConnection {
     limit: usize,
     ended: Option<End>,
     flood: Option<(u64, Vec<u8>)>,
+    sliced: Option<Box<Sliced>>,
 }
 
 impl fmt::Debug for ControlConnection {
@@ -105,6 +108,7 @@ impl ControlConnection {
             limit: REPLY_MAX,
             ended: None,
             flood: None,
+            sliced: None,
         }))
     }
 
@@ -112,6 +116,13 @@ impl ControlConnection {
     #[must_use]
     pub fn limit(mut self, bytes: usize) -> Self {
         self.limit = bytes.max(1);
+        self
+    }
+
+    /// All that is sent from now on leaves in the segments that these faults make of it.
+    #[must_use]
+    pub fn sliced(mut self, faults: &[Fault]) -> Self {
+        self.sliced = Sliced::new(faults, Channel::Control, &self.stream).map(Box::new);
         self
     }
 
@@ -150,8 +161,21 @@ impl ControlConnection {
     }
 
     async fn write(&mut self, bytes: &[u8], urgent: bool, deadline: Duration) -> Sent {
-        let mut sent = Sent::default();
-        stream::write(&self.stream, bytes, &Pace::start(Patience::once(deadline)), urgent, &mut sent).await;
+        let (mut sent, pace) = (Sent::default(), Pace::start(Patience::once(deadline)));
+        let whole = match &mut self.sliced {
+            None => bytes,
+            Some(sliced) => {
+                // The last byte is the urgent one.
+                let (some, last) = bytes.split_at(bytes.len() - usize::from(urgent && !bytes.is_empty()));
+                if !sliced.write(&self.stream, Bytes::copy_from_slice(some), true, &pace, &mut sent).await {
+                    // In one piece it would have left before the server could say that it takes no more: what it says is read next.
+                    sent.broken = None;
+                    return sent;
+                }
+                last
+            }
+        };
+        stream::write(&self.stream, whole, &pace, urgent, &mut sent).await;
         sent
     }
 

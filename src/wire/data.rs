@@ -5,15 +5,17 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use bytes::Bytes;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
 use super::error::WireError;
 use super::patience::{Pace, Patience, later, within};
-use super::queue;
+use super::sliced::Sliced;
 use super::stream::{self, Chunk};
 pub use super::stream::{Connect, Sent};
+use crate::fault::{Channel, Fault, queue};
 use crate::ftp::content::Content;
 use crate::ftp::observe::Observer;
 use crate::ftp::transcript::End;
@@ -75,6 +77,7 @@ pub struct DataConnection {
     local: SocketAddr,
     /// Made at first use, then kept.
     buffer: Vec<u8>,
+    sliced: Option<Box<Sliced>>,
 }
 
 impl fmt::Debug for DataConnection {
@@ -108,9 +111,16 @@ impl DataConnection {
 
     fn new(stream: TcpStream) -> Connect<Self> {
         match (stream.peer_addr(), stream.local_addr()) {
-            (Ok(peer), Ok(local)) => Connect::Open(Self { stream, peer, local, buffer: Vec::new() }),
+            (Ok(peer), Ok(local)) => Connect::Open(Self { stream, peer, local, buffer: Vec::new(), sliced: None }),
             (Err(error), _) | (_, Err(error)) => Connect::Failed { reason: stream::words(&error) },
         }
+    }
+
+    /// All that is sent from now on leaves in the segments that these faults make of it.
+    #[must_use]
+    pub fn sliced(mut self, faults: &[Fault]) -> Self {
+        self.sliced = Sliced::new(faults, Channel::Data, &self.stream).map(Box::new);
+        self
     }
 
     /// The server's end.
@@ -195,10 +205,15 @@ impl DataConnection {
         while offset < len {
             let room = usize::try_from(len - offset).map_or(BLOCK, |left| left.min(BLOCK));
             content.fill(offset, &mut self.buffer[..room]);
-            if !stream::write(&self.stream, &self.buffer[..room], pace, false, sent).await {
+            let bytes = &self.buffer[..room];
+            offset += room as u64;
+            let written = match &mut self.sliced {
+                None => stream::write(&self.stream, bytes, pace, false, sent).await,
+                Some(sliced) => sliced.write(&self.stream, Bytes::copy_from_slice(bytes), offset == len, pace, sent).await,
+            };
+            if !written {
                 return false;
             }
-            offset += room as u64;
         }
         true
     }

@@ -13,5 +13,5 @@ mod degenerate;
 pub mod error;
 pub mod opening;
 pub mod patience;
-mod queue;
+mod sliced;
 pub mod stream;

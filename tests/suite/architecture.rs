@@ -3,8 +3,23 @@
 use std::path::{Path, PathBuf};
 
 /// The parts from top to bottom; a part uses only parts below it.
-const PARTS: [&str; 13] =
-    ["cli", "report", "explore", "run", "hand", "play", "judge", "target", "wire", "scenario", "requirement", "reference", "ftp"];
+const PARTS: [&str; 15] = [
+    "cli",
+    "report",
+    "explore",
+    "run",
+    "hand",
+    "play",
+    "judge",
+    "target",
+    "wire",
+    "record",
+    "fault",
+    "scenario",
+    "requirement",
+    "reference",
+    "ftp",
+];
 
 /// Parts that do no I/O, know no clock and never name the runtime.
 const PURE: [&str; 5] = ["judge", "scenario", "requirement", "reference", "ftp"];

@@ -15,9 +15,11 @@ mod planted;
 mod profile;
 mod program;
 mod property;
+mod proxy;
 mod running;
 mod same;
 mod trouble;
+mod wire;
 
 use std::io::Write as _;
 use std::path::Path;

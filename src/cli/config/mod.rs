@@ -83,11 +83,12 @@ impl Config {
     pub(super) fn which(&self, named: &Which) -> (Which, Baseline) {
         let server = self.file.server.as_ref().map(|server| self.word(server));
         let target = &self.file.target;
-        let is_own = match (&named.server, &named.target) {
-            (None, None) => true,
-            (Some(name), _) => target.is_none() && name == server.as_deref().unwrap_or(DEFAULT_SERVER),
-            (None, Some(url)) => Some(url) == target.as_ref(),
-        };
+        let is_own = named.servers.len() < 2
+            && match (named.servers.first(), &named.target) {
+                (None, None) => true,
+                (Some(name), _) => target.is_none() && name == server.as_deref().unwrap_or(DEFAULT_SERVER),
+                (None, Some(url)) => Some(url) == target.as_ref(),
+            };
         if !is_own {
             return (named.clone(), (None, false));
         }
@@ -99,7 +100,7 @@ impl Config {
             None => (None, false),
         };
         let set = of_file.chain(named.set.iter().cloned()).collect();
-        (Which { server, set, target: target.clone(), ..named.clone() }, baseline)
+        (Which { servers: server.into_iter().collect(), set, target: target.clone(), ..named.clone() }, baseline)
     }
 
     /// What to read, and what to choose of it. Where the command line chooses anything, nothing of the file's choice is left; only
@@ -199,7 +200,7 @@ mod tests {
     fn another_server_takes_nothing_of_the_file() {
         let text = "server = \"./mine.toml\"\nbaseline = \"known.toml\"\n[set]\nbin = \"./x\"\nmode = \"fast\"\n";
         let which = |server: Option<&str>, target: Option<&str>, set: &[(&str, &str)]| Which {
-            server: server.map(str::to_owned),
+            servers: server.map(str::to_owned).into_iter().collect(),
             set: pairs(set),
             target: target.map(str::to_owned),
             account: Vec::new(),
@@ -207,7 +208,7 @@ mod tests {
         };
         let check = |folder: &str, named: &Which, expect: &Which, baseline: Option<&str>| {
             let (found, known) = config(folder, text).which(named);
-            assert_eq!((&found.server, &found.set, &found.target), (&expect.server, &expect.set, &expect.target));
+            assert_eq!((&found.servers, &found.set, &found.target), (&expect.servers, &expect.set, &expect.target));
             assert_eq!(known, (baseline.map(PathBuf::from), false));
         };
         let own = |name, set: &[(&str, &str)]| which(Some(name), None, set);

@@ -17,7 +17,7 @@ const CUT: u64 = LEN * 2 / 5;
 
 /// What a client is asked for.
 #[derive(Debug, Clone, Copy)]
-enum Job<'a> {
+pub(super) enum Job<'a> {
     /// From a file here; where a part is there, go on.
     Up(&'a Path, &'a str),
     /// To a file here; where a part is here, go on.
@@ -29,7 +29,7 @@ enum Job<'a> {
 }
 
 /// A client: a command for each job; `None` where it cannot do it. `resumed` says whether a part may be there.
-type Client = fn(&Path, SocketAddr, Job<'_>, bool) -> Option<Command>;
+pub(super) type Client = fn(&Path, SocketAddr, Job<'_>, bool) -> Option<Command>;
 
 fn spawn(mut command: Command, home: &Path) -> Child {
     if let Some(libraries) = libraries(Path::new(command.get_program())) {
@@ -118,7 +118,7 @@ fn with(program: &Path, words: &[&str]) -> Command {
     command
 }
 
-fn curl(program: &Path, address: SocketAddr, job: Job<'_>, resumed: bool) -> Option<Command> {
+pub(super) fn curl(program: &Path, address: SocketAddr, job: Job<'_>, resumed: bool) -> Option<Command> {
     let (root, at) = (url(address, ""), |path| url(address, path));
     let mut words = vec!["--silent", "--show-error"];
     if resumed {
@@ -135,7 +135,7 @@ fn curl(program: &Path, address: SocketAddr, job: Job<'_>, resumed: bool) -> Opt
     Some(command)
 }
 
-fn lftp(program: &Path, address: SocketAddr, job: Job<'_>, resumed: bool) -> Option<Command> {
+pub(super) fn lftp(program: &Path, address: SocketAddr, job: Job<'_>, resumed: bool) -> Option<Command> {
     let on = if resumed { "-c " } else { "" };
     let what = match job {
         Job::Up(here, there) => format!("put {on}{} -o {there}", here.display()),
@@ -164,7 +164,7 @@ fn wget(program: &Path, address: SocketAddr, job: Job<'_>, resumed: bool) -> Opt
 }
 
 /// The seed's functions; what the seed has no function for, by ftplib itself.
-fn seed(program: &Path, address: SocketAddr, job: Job<'_>, _resumed: bool) -> Option<Command> {
+pub(super) fn seed(program: &Path, address: SocketAddr, job: Job<'_>, _resumed: bool) -> Option<Command> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite/hand/seed.py");
     let (host, port) = (address.ip().to_string(), address.port().to_string());
     let login = ["-", &host, &port, "user", "123456"];

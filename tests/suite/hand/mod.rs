@@ -5,6 +5,7 @@ mod errors;
 mod foreign;
 mod long;
 mod proxy;
+mod record;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::SocketAddr;
