@@ -58,6 +58,7 @@
 //! | [`cli`] | | verbs, flags, exit codes; the only part that prints |
 //! | [`report`] | | folds over the events of a run: terminal, JSON, `JUnit`, TAP, Markdown |
 //! | [`run`] | | many cases: select, schedule, isolate; emits events |
+//! | [`bench`] | | throughput, latency, sessions and the server's own cost, every byte checked |
 //! | [`hand`] | | a client and a server for people's hands: get, put, serve |
 //! | [`play`] | | one case against one server: steps in, transcript out |
 //! | [`judge`] | o | what was demanded against what was seen: findings, verdicts, baselines |
@@ -68,6 +69,7 @@
 //! | [`mod@reference`] | o | a correct FTP server as a state machine over a file system in memory |
 //! | [`ftp`] | o | the protocol's vocabulary: replies, letters, paths, facts, contents, transcripts |
 
+pub mod bench;
 pub mod cli;
 pub mod ftp;
 pub mod hand;

@@ -19,6 +19,7 @@ use exit::Exit;
 pub mod exit;
 
 mod baseline;
+mod bench;
 mod check;
 mod config;
 mod explain;
@@ -58,7 +59,9 @@ enum Verb {
     Probe(probe::Arguments),
     /// Play scenarios against many servers, and show them side by side.
     Matrix(matrix::Arguments),
-    /// Put the reports of the parts of a run together.
+    /// Measure how fast servers are and what they cost, with every byte checked.
+    Bench(bench::Arguments),
+    /// Put the reports of the parts of a run, or of a benchmark, together.
     Merge(merge::Arguments),
     /// Write an `ftpspec.toml` and a first scenario, to begin with.
     New(new::Arguments),
@@ -178,6 +181,7 @@ fn perform(verb: Verb, output: &mut Output) -> Exit {
         Verb::Run(arguments) => run::run(&arguments, output),
         Verb::Probe(arguments) => probe::probe(&arguments, output),
         Verb::Matrix(arguments) => matrix::matrix(&arguments, output),
+        Verb::Bench(arguments) => bench::bench(&arguments, output),
         Verb::Merge(arguments) => merge::merge(&arguments, output),
         Verb::New(arguments) => new::new(&arguments, output),
         Verb::Baseline(arguments) => baseline::baseline(&arguments, output),

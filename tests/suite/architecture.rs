@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 /// The parts from top to bottom; a part uses only parts below it.
-const PARTS: [&str; 12] =
-    ["cli", "report", "run", "hand", "play", "judge", "target", "wire", "scenario", "requirement", "reference", "ftp"];
+const PARTS: [&str; 13] =
+    ["cli", "report", "run", "bench", "hand", "play", "judge", "target", "wire", "scenario", "requirement", "reference", "ftp"];
 
 /// Parts that do no I/O, know no clock and never name the runtime.
 const PURE: [&str; 5] = ["judge", "scenario", "requirement", "reference", "ftp"];
