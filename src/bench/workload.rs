@@ -279,11 +279,13 @@ pub enum Client {
     Suppaftp,
     /// The program curl, each transfer a process of its own.
     Curl,
+    /// pyftpdlib's benchmark, which looks at no byte; the figure is its own.
+    Ftpbench,
 }
 
 impl Client {
     /// All.
-    pub const ALL: [Self; 3] = [Self::Ftpspec, Self::Suppaftp, Self::Curl];
+    pub const ALL: [Self; 4] = [Self::Ftpspec, Self::Suppaftp, Self::Curl, Self::Ftpbench];
 
     /// As it is written.
     #[must_use]
@@ -292,6 +294,7 @@ impl Client {
             Self::Ftpspec => "ftpspec",
             Self::Suppaftp => "suppaftp",
             Self::Curl => "curl",
+            Self::Ftpbench => "ftpbench",
         }
     }
 
@@ -301,7 +304,7 @@ impl Client {
         match self {
             Self::Ftpspec => true,
             Self::Suppaftp => matches!(workload, Workload::Retr | Workload::Stor | Workload::RetrSmall | Workload::StorSmall | Workload::Login),
-            Self::Curl => matches!(workload, Workload::Retr | Workload::Stor),
+            Self::Curl | Self::Ftpbench => matches!(workload, Workload::Retr | Workload::Stor),
         }
     }
 }

@@ -64,7 +64,8 @@ pub(super) struct Arguments {
     #[command(flatten)]
     chosen: Chosen,
 
-    /// Who speaks; may be given several times, and they take turns: `ftpspec`, `suppaftp`, `curl`. The last two measure what they can.
+    /// Who speaks; may be given several times, and they take turns: `ftpspec`, `suppaftp`, `curl`, `ftpbench`. The others
+    /// measure what they can.
     #[arg(long, value_name = "CLIENT", value_parser = client, default_value = "ftpspec")]
     client: Vec<Client>,
 

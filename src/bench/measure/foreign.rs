@@ -1,5 +1,5 @@
-//! Other clients, for comparison: the suppaftp crate and the program curl. Each does what it can; the bytes that suppaftp brings are
-//! checked as ours are, those of curl are only counted, by curl.
+//! Other clients, for comparison: the suppaftp crate, and the programs curl and ftpbench. Each does what it can; the bytes that suppaftp
+//! brings are checked as ours are, those of curl are only counted, by curl, and of ftpbench's there is only its own figure.
 
 use std::io::{self, Write as _};
 use std::process::{Command, Stdio};
@@ -28,6 +28,8 @@ pub(super) fn round(workload: Workload, place: &Place, buffer: &mut [u8]) -> Res
         (Client::Suppaftp, Workload::Login) => login(place),
         (Client::Curl, Workload::Retr) => curl(place, None),
         (Client::Curl, Workload::Stor) => curl_stor(place, buffer),
+        (Client::Ftpbench, Workload::Retr) => ftpbench(place, "download", "RETR"),
+        (Client::Ftpbench, Workload::Stor) => ftpbench(place, "upload", "STOR"),
         (client, _) => Err(Failure::Unsupported(format!("not measured with {}", client.word()))),
     }
 }
@@ -187,4 +189,37 @@ fn curl(place: &Place, upload: Option<&str>) -> Result<Round, Failure> {
         return Err(Failure::Failed(format!("curl moved {moved} of {} bytes", place.settings.size)));
     }
     Ok(Round { client_busy: None, ..Round::throughput(moved, false, &reading) })
+}
+
+/// The program ftpbench transfers for a second and says how much that was.
+fn ftpbench(place: &Place, mode: &str, row: &str) -> Result<Round, Failure> {
+    if !place.account.directory.is_empty() {
+        // It takes passwords as arguments, which everybody can see, and works where the login leads.
+        return Err(Failure::Unsupported("ftpbench measures only servers that are started here".to_owned()));
+    }
+    let (host, port) = (place.address.ip().to_string(), place.address.port().to_string());
+    let size = format!("{}M", (place.settings.size >> 20).max(1));
+    let stall = (place.patience.stall * 2).as_secs().max(1).to_string();
+    let meter = place.meter();
+    let output = Command::new("ftpbench")
+        .args(["-u", &place.account.name, "-p", place.account.password.reveal(), "-H", &host, "-P", &port, "-b", mode, "-s", &size, "-t", &stall])
+        .stdin(Stdio::null())
+        .output();
+    let output = match output {
+        Ok(output) => output,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(Failure::Unsupported("ftpbench, which comes with pyftpdlib, is not on the PATH".to_owned()));
+        }
+        Err(error) => return Err(Failure::machine("ftpbench", &error)),
+    };
+    let reading = meter.end();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let figure = said.lines().find_map(|line| line.strip_prefix(row)?.split_whitespace().rev().nth(1)?.parse::<f64>().ok());
+    match figure.filter(|_| output.status.success()) {
+        Some(figure) => Ok(Round { client_busy: None, ..Round::new(figure, false, &reading) }),
+        None => {
+            let error = String::from_utf8_lossy(&output.stderr).into_owned();
+            Err(Failure::Failed(format!("ftpbench: {}", error.lines().last().unwrap_or("it told no figure"))))
+        }
+    }
 }

@@ -75,7 +75,7 @@ mod tests {
             assert!(part(wrong).is_err(), "{wrong}");
         }
         assert_eq!(client("curl"), Ok(Client::Curl));
-        assert_eq!(client("wget"), Err("clients: ftpspec, suppaftp, curl".to_owned()));
+        assert_eq!(client("wget"), Err("clients: ftpspec, suppaftp, curl, ftpbench".to_owned()));
         assert!(start_at("2026-01-31T12:00:00Z").is_ok() && start_at("noon").is_err());
     }
 }
