@@ -62,7 +62,7 @@ pub struct NotPrepared(pub String);
 /// # Errors
 /// What the machine does not allow.
 pub fn run(options: &Options, entries: &[Entry], stop: &Arc<AtomicBool>, mut tell: impl FnMut(&Event)) -> Result<Bench, NotPrepared> {
-    let in_process = entries.iter().any(|entry| matches!(entry.target.name(), "libunftp" | "reference"));
+    let in_process = entries.iter().any(|entry| entry.in_process);
     limit::prepare(&options.settings, &options.workloads, in_process).map_err(NotPrepared)?;
     let runtime = Runtime::new().map_err(|error| NotPrepared(format!("no threads for the servers: {error}")))?;
     let begun = Instant::now();
@@ -294,8 +294,8 @@ impl Schedule<'_> {
 fn row(workload: Workload, column: usize, course: Course) -> Row {
     let mut notes: Vec<String> = Vec::new();
     for note in course.rounds.iter().flat_map(|round| &round.notes) {
-        // The same note of every round is told once, as the last one had it.
-        let subject = |note: &str| note.split(':').next().unwrap_or_default().to_owned();
+        // The same note of every round is told once, as the last one had it: they differ in their numbers.
+        let subject = |note: &str| note.split(|c: char| c.is_ascii_digit()).next().unwrap_or_default().to_owned();
         notes.retain(|told| subject(told) != subject(note));
         notes.push(note.clone());
     }

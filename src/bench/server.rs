@@ -31,6 +31,8 @@ pub struct Entry {
     pub target: Arc<dyn Target>,
     /// What must stand behind `ftpspec bench` to get it again.
     pub arguments: String,
+    /// It runs in this process, and takes of its descriptors.
+    pub in_process: bool,
 }
 
 impl Entry {
@@ -44,7 +46,7 @@ impl Entry {
         file.write_all(SERVED.as_bytes()).map_err(io)?;
         let set = [("program".to_owned(), program.display().to_string())];
         let target = target::resolve(&path(&file), &set)?;
-        Ok(Self { label: label.to_owned(), target: Arc::from(target), arguments })
+        Ok(Self { label: label.to_owned(), target: Arc::from(target), arguments, in_process: false })
     }
 }
 

@@ -337,7 +337,7 @@ impl Arguments {
                 password_file: self.password_file.clone(),
             };
             let target = which.target()?;
-            return Ok(vec![Entry { label: target.name().to_owned(), target, arguments: which.again() }]);
+            return Ok(vec![Entry { label: target.name().to_owned(), target, arguments: which.again(), in_process: false }]);
         }
         let mut servers = self.server.clone();
         if servers.is_empty() {
@@ -370,7 +370,9 @@ fn entry(server: &Server) -> Result<Entry, Wrong> {
     {
         return Ok(Entry::served(&server.label, &program, arguments)?);
     }
-    Ok(Entry { label: server.label.clone(), target: Arc::from(target), arguments })
+    // These alone are no programs.
+    let in_process = ["libunftp", "reference", "degenerate"].contains(&target.name());
+    Ok(Entry { label: server.label.clone(), target: Arc::from(target), arguments, in_process })
 }
 
 /// The command line, without passwords.
