@@ -61,3 +61,41 @@ fn worse(before: &Figures, after: &Figures) -> Option<f64> {
     };
     (apart && worse > 0.0).then_some(worse)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::result::Outcome;
+    use crate::bench::sample::{bench, figures};
+
+    fn against(workload: Workload, samples: &[f64], threshold: f64) -> Comparison {
+        let mut new = bench();
+        let row = new.rows.iter_mut().find(|row| row.workload == workload && row.column == 0).unwrap();
+        row.outcome = Outcome::Measured(Box::new(figures(workload, samples)));
+        compare(&bench(), &new, threshold)
+    }
+
+    #[test]
+    fn only_what_is_beyond_noise_and_threshold_is_worse() {
+        let worse = |workload, samples: &[f64]| against(workload, samples, 0.1).regressions.first().map(|regression| regression.worse);
+        assert_eq!(compare(&bench(), &bench(), 0.1), Comparison { compared: 2, ..Comparison::default() });
+        // Then 1000 to 1500 MiB/s: a median of 900 is worse, but one round was as good as the worst one then.
+        assert_eq!(worse(Workload::Retr, &[800.0, 900.0, 1000.0]), None);
+        assert_eq!(worse(Workload::Retr, &[800.0, 500.0, 999.0]), Some(1.0 - 800.0 / 1250.0));
+        assert_eq!(worse(Workload::Retr, &[8000.0]), None, "faster is never worse");
+        // Then 20 to 30 microseconds.
+        assert_eq!(worse(Workload::Noop, &[30.0, 40.0]), None);
+        assert_eq!(worse(Workload::Noop, &[40.0, 60.0]), Some(1.0));
+        assert_eq!(worse(Workload::Noop, &[1.0]), None);
+        assert!(against(Workload::Noop, &[31.0], 0.5).regressions.is_empty(), "within the threshold");
+    }
+
+    #[test]
+    fn what_is_not_measured_any_more_is_missing() {
+        let mut new = bench();
+        new.rows[0].outcome = Outcome::Failed { why: "wrong".to_owned() };
+        assert_eq!(compare(&bench(), &new, 0.1).missing, [("one".to_owned(), Workload::Retr)]);
+        new.columns[0].label = "another".to_owned();
+        assert_eq!(compare(&bench(), &new, 0.1), Comparison::default(), "another server is no missing one");
+    }
+}

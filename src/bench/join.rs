@@ -136,3 +136,41 @@ fn figures(sum: &mut Figures, more: &Figures) {
     sum.client_busy = sum.client_busy.zip(more.client_busy).map(|(one, other)| one.max(other));
     sum.server = sum.server.or(more.server);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::sample::bench;
+    use crate::bench::workload::Workload;
+
+    fn part(part: u32, of: u32) -> (String, Bench) {
+        (format!("{part}.json"), Bench { part: Some(Part { part, of }), ..bench() })
+    }
+
+    #[test]
+    fn rates_add_up_and_latencies_join() {
+        let whole = join(vec![part(2, 3), part(1, 3), part(3, 3)]).unwrap();
+        let figures = |workload| whole.row(workload, 0).unwrap().figures().unwrap();
+        assert_eq!(figures(Workload::Retr).samples, [3000.0, 4500.0, 3750.0]);
+        assert_eq!((figures(Workload::Retr).spread.median, figures(Workload::Retr).of_floor), (3750.0, None));
+        let latencies = figures(Workload::Noop).latencies.as_ref().unwrap();
+        assert_eq!(latencies.count(), 300);
+        assert_eq!(figures(Workload::Noop).samples, [latencies.percentile_us(50.0)]);
+        assert!(matches!(whole.row(Workload::Retr, 1).unwrap().outcome, Outcome::Failed { .. }));
+        assert_eq!((whole.part, whole.floor.len()), (None, 0));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let refused = |parts: Vec<(String, Bench)>| join(parts).unwrap_err().to_string();
+        assert_eq!(refused(Vec::new()), "there is nothing to put together");
+        assert_eq!(refused(vec![part(1, 2)]), "part 2 of 2 is missing");
+        assert_eq!(refused(vec![part(1, 2), part(1, 2)]), "part 1 comes twice: 1.json and 1.json");
+        assert_eq!(refused(vec![part(1, 2), part(2, 3)]), "1.json is one of 2 parts, and 2.json is one of 3");
+        assert!(refused(vec![part(1, 2), ("w.json".to_owned(), bench())]).starts_with("w.json is a whole"));
+        let mut other = part(2, 2);
+        other.1.options.size = 1;
+        assert_eq!(refused(vec![part(1, 2), other]), "1.json and 2.json did not measure the same: their options differ");
+        assert_eq!(join(vec![("w.json".to_owned(), bench())]).unwrap(), bench());
+    }
+}

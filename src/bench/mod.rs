@@ -28,6 +28,8 @@ mod measure;
 mod place;
 pub mod process;
 pub mod result;
+#[cfg(test)]
+pub(crate) mod sample;
 mod schedule;
 mod server;
 pub mod session;

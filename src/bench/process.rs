@@ -56,6 +56,12 @@ pub fn proportional(pid: u32) -> Option<u64> {
     tree(pid).into_iter().filter(|pid| stat(*pid).is_some()).map(one).try_fold(0, |sum, bytes| Some(sum + bytes?))
 }
 
+/// Resident bytes of this process alone, without servers that are its children.
+#[must_use]
+pub fn own_resident() -> Option<u64> {
+    stat(std::process::id()).map(|(_, resident)| resident)
+}
+
 /// A process and all below it.
 fn tree(root: u32) -> Vec<u32> {
     let mut all = vec![root];

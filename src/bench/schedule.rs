@@ -95,7 +95,7 @@ pub fn run(options: &Options, entries: &[Entry], stop: &Arc<AtomicBool>, mut tel
     let floors = bench.floor.clone();
     for row in &mut bench.rows {
         if let Outcome::Measured(figures) = &mut row.outcome {
-            figures.of_floor = share(figures, &floors);
+            figures.of_floor = if row.workload.is_near_floor() { share(figures, &floors) } else { None };
         }
     }
     warn(&mut bench);
@@ -344,7 +344,7 @@ fn cost(costs: &[Cost]) -> Option<Cost> {
 fn share(figures: &Figures, floors: &[Floor]) -> Option<f64> {
     let floor = floors.iter().find(|floor| floor.unit == figures.unit)?.spread.median;
     let share = if figures.unit.higher_is_better() { figures.spread.median / floor } else { floor / figures.spread.median };
-    (matches!(figures.unit, Unit::MibPerSecond | Unit::Microseconds) && share.is_finite()).then_some(share)
+    share.is_finite().then_some(share)
 }
 
 /// What makes figures doubtful.
@@ -359,21 +359,22 @@ fn warn(bench: &mut Bench) {
             floor.unit.word()
         ));
     }
+    let (mut noisy, mut busy) = (Vec::new(), Vec::new());
     for row in &bench.rows {
         let Some(figures) = row.figures() else { continue };
-        let label = &bench.columns[row.column].label;
-        let what = row.workload.word();
+        let place = format!("{} {}", bench.columns[row.column].label, row.workload.word());
         if figures.spread.relative() > NOISE {
-            warnings.push(format!(
-                "{label}, {what}: noisy: {:.0} to {:.0} {}",
-                figures.spread.min,
-                figures.spread.max,
-                figures.unit.word()
-            ));
+            noisy.push(place.clone());
         }
         if figures.client_busy.is_some_and(|busy| busy > BUSY) {
-            warnings.push(format!("{label}, {what}: the client is the bottleneck: its thread had no pause"));
+            busy.push(place);
         }
+    }
+    if !noisy.is_empty() {
+        warnings.push(format!("noisy, their rounds lie apart by more than {:.0} %: {}", NOISE * 100.0, noisy.join(", ")));
+    }
+    if !busy.is_empty() {
+        warnings.push(format!("the client is the bottleneck, its thread had no pause: {}", busy.join(", ")));
     }
     bench.warnings.extend(warnings);
 }

@@ -257,6 +257,12 @@ impl Workload {
         !matches!(self, Self::Soak)
     }
 
+    /// Whether it is told as a share of what the machine does without a server: bytes that stream, and lines with one answer.
+    #[must_use]
+    pub const fn is_near_floor(self) -> bool {
+        matches!(self.unit(), Unit::MibPerSecond) || matches!(self, Self::Noop | Self::Pwd | Self::Size)
+    }
+
     /// Entries of the directory that it lists.
     #[must_use]
     pub const fn entries(self) -> Option<usize> {

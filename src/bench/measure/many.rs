@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::single::stored;
 use crate::bench::failure::Failure;
 use crate::bench::place::{Place, Round};
-use crate::bench::process::{proportional, usage};
+use crate::bench::process::{own_resident, proportional, usage};
 use crate::bench::session::Session;
 use crate::bench::statistics::Latencies;
 use crate::bench::transfer::{Expected, retrieve, store};
@@ -100,11 +100,6 @@ pub(super) fn idle(place: &Place) -> Result<Round, Failure> {
     let latencies = opened.latencies.clone();
     close(place, opened.streams)?;
     Ok(Round { notes, client_busy: None, ..Round::rate(count, true, &reading).with(latencies) })
-}
-
-/// Resident bytes of this process.
-fn own_resident() -> Option<u64> {
-    Some(usage(std::process::id())).map(|usage| usage.resident).filter(|resident| *resident > 0)
 }
 
 /// Something beside N sessions that are idle.

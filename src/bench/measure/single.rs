@@ -47,15 +47,26 @@ pub(super) fn resume(place: &Place, buffer: &mut [u8]) -> Result<Round, Failure>
     Ok(Round::throughput(bytes, place.settings.verify, &reading))
 }
 
-/// RETR of a text, in TYPE A or in TYPE I.
+/// RETR of a text, in TYPE A or in TYPE I. A server that takes TYPE A and changes no line end has no TYPE A to be measured.
 pub(super) fn text(place: &Place, ascii: bool, buffer: &mut [u8]) -> Result<Round, Failure> {
+    let measured = text_as(place, ascii, if ascii { b"\r\n" } else { place.eol }, buffer);
+    match measured {
+        Err(Failure::Failed(why)) if ascii => match text_as(place, true, place.eol, buffer) {
+            Ok(_) => Err(Failure::Unsupported("in TYPE A it sends the file as in TYPE I (RFC 959 section 3.1.1.1)".to_owned())),
+            Err(_) => Err(Failure::Failed(why)),
+        },
+        measured => measured,
+    }
+}
+
+fn text_as(place: &Place, ascii: bool, eol: &[u8], buffer: &mut [u8]) -> Result<Round, Failure> {
     let mut session = place.session()?;
-    let content = place.text(if ascii { b"\r\n" } else { place.eol });
     if ascii {
         session.must("TYPE A")?;
     }
+    let expected = Expected::whole(place.text(eol), place.settings.verify);
     let meter = place.meter();
-    let bytes = retrieve(&mut session, place.way(), &format!("RETR {TEXT}"), &Expected::whole(content, place.settings.verify), buffer)?;
+    let bytes = retrieve(&mut session, place.way(), &format!("RETR {TEXT}"), &expected, buffer)?;
     let reading = meter.end();
     session.quit();
     Ok(Round::throughput(bytes, place.settings.verify, &reading))

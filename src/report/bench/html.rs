@@ -11,8 +11,8 @@ use minijinja::{AutoEscape, Environment, context};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::number::{figure, time};
-use super::{details, title};
+use super::number::{time, value};
+use super::{behind, details, title};
 use crate::bench::result::{Bench, Figures, Outcome, Row};
 use crate::bench::workload::Workload;
 use crate::report::plain;
@@ -92,8 +92,9 @@ pub fn html(bench: &Bench) -> io::Result<String> {
         .floor
         .iter()
         .map(|floor| {
-            let (spread, unit) = (&floor.spread, floor.unit.word());
-            format!("{}: {} {unit} ({}..{})", floor.name, figure(spread.median), figure(spread.min), figure(spread.max))
+            let (spread, unit) = (&floor.spread, floor.unit);
+            let (median, min, max) = (value(unit, spread.median), value(unit, spread.min), value(unit, spread.max));
+            format!("{}: {median}{} ({min}..{max})", floor.name, behind(unit))
         })
         .collect();
     let failures: Vec<(String, String)> = bench
@@ -132,7 +133,7 @@ fn plot(bench: &Bench, workload: Workload) -> Plot {
     Plot {
         word: workload.word(),
         title: title(bench, workload),
-        unit: workload.unit().word(),
+        unit: if workload.unit().higher_is_better() { workload.unit().word() } else { "median time" },
         better: if workload.unit().higher_is_better() { "longer is better" } else { "shorter is better" },
         height: bars.len() * 28 + 4,
         latency_height: latencies.len() * 28 + 4,
@@ -166,7 +167,10 @@ fn bar(bench: &Bench, row: &Row, at: usize, most: f64, floor: Option<f64>) -> Ba
                 floor: floor.map(length),
                 measured: true,
                 details: details(figures).into_iter().chain(notes).collect(),
-                ..empty(format!("{} ({}..{})", figure(spread.median), figure(spread.min), figure(spread.max)))
+                ..empty({
+                    let told = |number| value(figures.unit, number);
+                    format!("{} ({}..{})", told(spread.median), told(spread.min), told(spread.max))
+                })
             }
         }
         Outcome::Unsupported { why } => empty(format!("unsupported: {why}")),

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::number::{bytes, figure, time};
-use super::title;
+use super::number::{self, bytes, time};
+use super::{behind, title};
 use crate::bench::result::{Bench, Figures, Outcome, Row};
 use crate::bench::workload::Workload;
 use crate::report::markdown::escape;
@@ -28,15 +28,10 @@ pub fn markdown(bench: &Bench) -> String {
         bench.options.repeats
     );
     for floor in &bench.floor {
-        let (spread, unit) = (&floor.spread, floor.unit.word());
-        let _ = writeln!(
-            text,
-            "Floor, {}: {} {unit} ({}..{}).",
-            floor.name,
-            figure(spread.median),
-            figure(spread.min),
-            figure(spread.max)
-        );
+        let (spread, unit) = (&floor.spread, floor.unit);
+        let (median, min, max) =
+            (number::value(unit, spread.median), number::value(unit, spread.min), number::value(unit, spread.max));
+        let _ = writeln!(text, "Floor, {}: {median}{} ({min}..{max}).", floor.name, behind(unit));
     }
     table(bench, &mut text, "What was measured", |_| true, &value);
     table(bench, &mut text, "Latency: half, 99 of 100, and the longest", has(bench, |figures| figures.latencies.is_some()), &latency);
@@ -74,7 +69,8 @@ fn table(bench: &Bench, text: &mut String, heading: &str, shown: impl Fn(Workloa
     }
     let _ = writeln!(text, "\n| --- |{}", " ---: |".repeat(bench.columns.len()));
     for workload in workloads {
-        let _ = write!(text, "| {}, {} |", escape(&title(bench, workload)), workload.unit().word());
+        let unit = if workload.unit().higher_is_better() { format!(", {}", workload.unit().word()) } else { String::new() };
+        let _ = write!(text, "| {}{unit} |", escape(&title(bench, workload)));
         for column in 0..bench.columns.len() {
             let told = match bench.row(workload, column).map(|row| &row.outcome) {
                 Some(Outcome::Measured(figures)) => cell(figures),
@@ -91,7 +87,8 @@ fn table(bench: &Bench, text: &mut String, heading: &str, shown: impl Fn(Workloa
 fn value(figures: &Figures) -> String {
     let spread = &figures.spread;
     let share = figures.of_floor.map_or_else(String::new, |share| format!(", {:.0} %", share * 100.0));
-    format!("{} ({}..{}{share})", figure(spread.median), figure(spread.min), figure(spread.max))
+    let told = |value| number::value(figures.unit, value);
+    format!("{} ({}..{}{share})", told(spread.median), told(spread.min), told(spread.max))
 }
 
 fn latency(figures: &Figures) -> String {

@@ -15,8 +15,8 @@ pub use terminal::terminal;
 
 use crate::bench::compare::Comparison;
 use crate::bench::result::{Bench, Figures};
-use crate::bench::workload::Workload;
-use number::{amount, bytes, figure};
+use crate::bench::workload::{Unit, Workload};
+use number::{amount, bytes, value};
 
 /// What a comparison with an older result tells.
 #[must_use]
@@ -24,15 +24,16 @@ pub fn comparison(comparison: &Comparison, threshold: f64) -> String {
     let mut text = String::new();
     for regression in &comparison.regressions {
         let (then, now) = regression.medians;
-        let unit = regression.workload.unit().word();
+        let unit = regression.workload.unit();
         // A string takes all that is written to it.
         let _ = writeln!(
             text,
-            "slower: {}, {}: {} {unit}, was {} {unit}: {:.0} % worse, and beyond the noise",
+            "slower: {}, {}: {}, was {} {}: {:.0} % worse, and beyond the noise",
             regression.column,
             regression.workload.word(),
-            figure(now),
-            figure(then),
+            value(unit, now),
+            value(unit, then),
+            behind(unit).trim_start(),
             regression.worse * 100.0
         );
     }
@@ -43,6 +44,15 @@ pub fn comparison(comparison: &Comparison, threshold: f64) -> String {
         let _ = writeln!(text, "{} rows compared: none is worse by more than {:.0} % and the noise", comparison.compared, threshold * 100.0);
     }
     text
+}
+
+/// A unit behind its figure; a time says its own.
+const fn behind(unit: Unit) -> &'static str {
+    match unit {
+        Unit::MibPerSecond => " MiB/s",
+        Unit::PerSecond => " /s",
+        Unit::Microseconds => "",
+    }
 }
 
 /// The title of a workload, with the sizes and numbers that it was measured with.
@@ -85,4 +95,43 @@ fn details(figures: &Figures) -> Vec<String> {
         told.push("not checked".to_owned());
     }
     told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::result::Outcome;
+    use crate::bench::sample::bench;
+
+    #[test]
+    fn the_terminal_shows_each_row_with_its_spread() {
+        insta::assert_snapshot!(terminal(&bench(), 100, false), @"");
+        let quiet = terminal(&bench(), 100, true);
+        assert_eq!(quiet, "\n1 failed:\n  two, retr: RETR big.bin: byte 7 of 9 is wrong\n");
+    }
+
+    #[test]
+    fn nothing_that_a_server_says_is_read_as_a_page() {
+        let mut hostile = bench();
+        hostile.columns[0].label = "<script>alert(1)</script>".to_owned();
+        hostile.rows[1].outcome = Outcome::Failed { why: "<b>|\u{1b}[31m{{ 7 * 7 }}".to_owned() };
+        let page = html(&hostile).unwrap();
+        assert!(!page.contains("<script") && !page.contains("<b>|") && !page.contains('\u{1b}'), "{page}");
+        assert!(page.contains("{{ 7 * 7 }}") && page.contains("default-src 'none'"), "{page}");
+        let markdown = markdown(&hostile);
+        assert!(!markdown.contains("<script") && !markdown.contains("<b>|") && markdown.contains("**failed**"), "{markdown}");
+        assert!(!terminal(&hostile, 100, false).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn the_page_shows_bars_whiskers_and_marks() {
+        let page = html(&bench()).unwrap();
+        assert_eq!(page.matches("class=\"bar\"").count(), 2);
+        assert_eq!(page.matches("class=\"whisker\"").count(), 2);
+        assert_eq!(page.matches("class=\"floor\"").count(), 1);
+        assert_eq!(page.matches("class=\"mark\"").count(), 5);
+        for word in ["src=", "<link", "url(", "<script"] {
+            assert!(!page.contains(word), "{word}");
+        }
+    }
 }

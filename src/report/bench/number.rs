@@ -1,5 +1,7 @@
 //! Numbers for people: three digits that count, and units.
 
+use crate::bench::workload::Unit;
+
 /// Three digits that count.
 pub(super) fn figure(value: f64) -> String {
     match value.abs() {
@@ -8,6 +10,11 @@ pub(super) fn figure(value: f64) -> String {
         small if small < 99.95 => format!("{value:.1}"),
         _ => grouped(value),
     }
+}
+
+/// A figure of a unit: a time in the unit that fits.
+pub(super) fn value(unit: Unit, value: f64) -> String {
+    if unit == Unit::Microseconds { time(value) } else { figure(value) }
 }
 
 /// A count, with commas.
@@ -42,7 +49,7 @@ pub(super) fn bytes(value: f64) -> String {
 /// Microseconds in the unit that fits.
 pub(super) fn time(us: f64) -> String {
     match us {
-        us if us < 999.5 => format!("{us:.0} µs"),
+        us if us < 999.5 => format!("{} µs", if us < 9.995 { format!("{us:.1}") } else { format!("{us:.0}") }),
         us if us < 999_500.0 => format!("{} ms", figure(us / 1e3)),
         us => format!("{} s", figure(us / 1e6)),
     }

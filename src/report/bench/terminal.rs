@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::number::figure;
-use super::{details, title};
+use super::number::value;
+use super::{behind, details, title};
 use crate::bench::result::{Bench, Outcome, Row};
 use crate::report::plain;
 
@@ -18,15 +18,16 @@ pub fn terminal(bench: &Bench, width: usize, quiet: bool) -> String {
     if !quiet {
         head(bench, &mut text);
         for workload in bench.workloads() {
-            let _ = writeln!(text, "\n{} ({})", title(bench, workload), workload.unit().word());
+            let what = if workload.unit().higher_is_better() { workload.unit().word() } else { "median time" };
+            let _ = writeln!(text, "\n{} ({what})", title(bench, workload));
             let rows: Vec<&Row> = bench.rows.iter().filter(|row| row.workload == workload).collect();
             let most = rows.iter().filter_map(|row| row.figures()).map(|figures| figures.spread.max).fold(0.0, f64::max);
             for row in rows {
                 line(bench, row, most, width, &mut text);
             }
         }
-        for warning in &bench.warnings {
-            let _ = writeln!(text, "{}{}", if text.ends_with("\n\n") { "" } else { "\n" }, plain::printable(&format!("warning: {warning}")));
+        for (at, warning) in bench.warnings.iter().enumerate() {
+            let _ = writeln!(text, "{}{}", if at == 0 { "\n" } else { "" }, plain::printable(&format!("warning: {warning}")));
         }
     }
     let failed: Vec<_> = bench.failures().collect();
@@ -50,9 +51,10 @@ fn head(bench: &Bench, text: &mut String) {
     let checked = if options.verify { "every byte checked" } else { "bytes not compared (--no-verify)" };
     let _ = writeln!(text, "median of {} rounds (least..most), {checked}; no TLS", options.repeats);
     for floor in &bench.floor {
-        let (spread, unit) = (&floor.spread, floor.unit.word());
+        let (spread, unit) = (&floor.spread, floor.unit);
         let name = if floor.name == "throughput" { "loopback TCP between two threads" } else { "a line and its answer between two threads" };
-        let _ = writeln!(text, "the floor: {name}: {} {unit} ({}..{})", figure(spread.median), figure(spread.min), figure(spread.max));
+        let (median, min, max) = (value(unit, spread.median), value(unit, spread.min), value(unit, spread.max));
+        let _ = writeln!(text, "the floor: {name}: {median}{} ({min}..{max})", behind(unit));
     }
 }
 
@@ -62,8 +64,9 @@ fn line(bench: &Bench, row: &Row, most: f64, width: usize, text: &mut String) {
     let (start, told) = match &row.outcome {
         Outcome::Measured(figures) => {
             let spread = &figures.spread;
-            let range = format!("({}..{})", figure(spread.min), figure(spread.max));
-            (format!("{:>9} {range:<19} {}", figure(spread.median), bar(spread.median, most)), details(figures))
+            let unit = figures.unit;
+            let range = format!("({}..{})", value(unit, spread.min), value(unit, spread.max));
+            (format!("{:>9} {range:<19} {}", value(unit, spread.median), bar(spread.median, most)), details(figures))
         }
         Outcome::Unsupported { why } => (format!("unsupported: {why}"), Vec::new()),
         Outcome::Failed { why } => (format!("FAILED: {why}"), Vec::new()),
