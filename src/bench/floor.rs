@@ -72,10 +72,7 @@ pub(super) fn round_trip(count: u64) -> Result<f64, Failure> {
 }
 
 /// Two threads and a connection between them; gives what the second one does.
-fn between<T>(
-    serve: impl FnOnce(TcpStream) -> io::Result<()> + Send,
-    measure: impl FnOnce(TcpStream) -> io::Result<T>,
-) -> io::Result<T> {
+fn between<T>(serve: impl FnOnce(TcpStream) -> io::Result<()> + Send, measure: impl FnOnce(TcpStream) -> io::Result<T>) -> io::Result<T> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let ours = TcpStream::connect(listener.local_addr()?)?;
     let (theirs, _) = listener.accept()?;

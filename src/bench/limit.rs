@@ -32,7 +32,10 @@ pub(super) fn prepare(settings: &Settings, workloads: &[Workload], in_process: b
         // As far as it may be: the server needs some for each session, too.
         let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
         if raised.is_err() && limit.current.is_some_and(|soft| soft < descriptors) {
-            return Err(format!("{} sessions take {descriptors} descriptors, and the limit cannot be raised: `ulimit -n`", settings.sessions));
+            return Err(format!(
+                "{} sessions take {descriptors} descriptors, and the limit cannot be raised: `ulimit -n`",
+                settings.sessions
+            ));
         }
     }
     match ports() {

@@ -21,8 +21,8 @@ use super::transfer::BUFFER;
 use super::workload::{Client, Stage, Unit, Workload};
 use super::{Options, floor, limit, measure};
 use crate::ftp::secret::Secret;
-use crate::target::disk::HostDisk;
 use crate::target::Account;
+use crate::target::disk::HostDisk;
 
 /// A spread above this share of the median is noise.
 const NOISE: f64 = 0.25;
@@ -325,7 +325,19 @@ fn figures(workload: Workload, mut rounds: Vec<Round>) -> Option<Figures> {
     });
     let (bytes, checked) = (rounds[0].bytes, rounds.iter().all(|round| round.checked));
     let soak = rounds.pop().and_then(|round| round.soak);
-    Some(Figures { unit: workload.unit(), samples, spread, bytes, checked, latencies, of_floor: None, client_cpu, client_busy, server, soak })
+    Some(Figures {
+        unit: workload.unit(),
+        samples,
+        spread,
+        bytes,
+        checked,
+        latencies,
+        of_floor: None,
+        client_cpu,
+        client_busy,
+        server,
+        soak,
+    })
 }
 
 fn cost(costs: &[Cost]) -> Option<Cost> {

@@ -15,6 +15,7 @@ use super::workload::{Stage, Workload};
 use crate::ftp::content::Content;
 use crate::ftp::letter::Letters;
 use crate::ftp::secret::Secret;
+use crate::target::embedded::Embedded;
 use crate::target::{self, Account, Instance, LaidFile, LaidNode, Settings, StartError, Target};
 
 /// The name of the account and of its root.
@@ -44,7 +45,8 @@ impl Entry {
         let io = |source| StartError::Io { what: "the profile of the embedded server".to_owned(), source };
         let mut file = tempfile::Builder::new().prefix("ftpspec-").suffix(".toml").tempfile().map_err(io)?;
         file.write_all(SERVED.as_bytes()).map_err(io)?;
-        let set = [("program".to_owned(), program.display().to_string())];
+        let version = Embedded::new().version().unwrap_or_default();
+        let set = [("program".to_owned(), program.display().to_string()), ("version".to_owned(), version)];
         let target = target::resolve(&path(&file), &set)?;
         Ok(Self { label: label.to_owned(), target: Arc::from(target), arguments, in_process: false })
     }

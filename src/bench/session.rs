@@ -137,7 +137,9 @@ impl Session {
                 Ok(0) => return Err(Failure::Failed(format!("{to}: the server closed the control connection"))),
                 Ok(len) => self.parser.push(&buffer[..len]),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if is_timeout(&error) => return Err(Failure::Failed(format!("{to}: no reply within {:?}", self.patience.stall))),
+                Err(error) if is_timeout(&error) => {
+                    return Err(Failure::Failed(format!("{to}: no reply within {:?}", self.patience.stall)));
+                }
                 Err(error) => return Err(Failure::Failed(format!("{to}: {}", words(&error)))),
             }
             if self.parser.partial().len() > REPLY_MAX {
@@ -165,7 +167,9 @@ impl Session {
         let timed = SockRef::from(&listener).set_read_timeout(Some(self.patience.stall));
         timed.map_err(|error| Failure::machine("a port for the server to call", &error))?;
         let place = listener.local_addr().map_err(|error| Failure::machine("our port", &error))?;
-        let Some(line) = active_line(way, place) else { return Err(Failure::Unsupported(format!("{way:?} is not for {}", family(place.ip())))) };
+        let Some(line) = active_line(way, place) else {
+            return Err(Failure::Unsupported(format!("{way:?} is not for {}", family(place.ip()))));
+        };
         let word = String::from_utf8_lossy(&line).trim_end().to_owned();
         self.send(&line)?;
         let reply = self.reply(&word)?;
@@ -184,7 +188,11 @@ impl Session {
             Data::Awaited(listener) => match listener.accept() {
                 Ok((stream, _)) => stream,
                 Err(error) if is_timeout(&error) => {
-                    return Err(Failure::Failed(format!("{line}: the server said {}, but did not connect within {:?}", shown(&first), self.patience.stall)));
+                    return Err(Failure::Failed(format!(
+                        "{line}: the server said {}, but did not connect within {:?}",
+                        shown(&first),
+                        self.patience.stall
+                    )));
                 }
                 Err(error) => return Err(Failure::machine("the server's call", &error)),
             },
@@ -212,8 +220,12 @@ fn dial(address: SocketAddr, patience: &Patience) -> Result<TcpStream, Failure> 
         Err(error) if error.kind() == ErrorKind::AddrNotAvailable => {
             return Err(Failure::Machine(format!("no local port is left for a connection to {address} (net.ipv4.ip_local_port_range)")));
         }
-        Err(error) if is_timeout(&error) => return Err(Failure::Failed(format!("{address} did not accept a connection within {:?}", patience.stall))),
-        Err(error) if matches!(error.raw_os_error(), Some(24 | 23)) => return Err(Failure::machine("no descriptor for a connection is left", &error)),
+        Err(error) if is_timeout(&error) => {
+            return Err(Failure::Failed(format!("{address} did not accept a connection within {:?}", patience.stall)));
+        }
+        Err(error) if matches!(error.raw_os_error(), Some(24 | 23)) => {
+            return Err(Failure::machine("no descriptor for a connection is left", &error));
+        }
         Err(error) => return Err(Failure::Failed(format!("{address} cannot be reached: {}", words(&error)))),
     };
     patient(&stream, patience)?;

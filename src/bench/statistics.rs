@@ -176,7 +176,8 @@ impl<'de> Deserialize<'de> for Latencies {
     fn deserialize<D: SerdeDeserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let written = Written::deserialize(deserializer)?;
         let bytes = STANDARD.decode(written.hdr).map_err(serde::de::Error::custom)?;
-        let read: Histogram<u64> = Deserializer::new().deserialize(&mut bytes.as_slice()).map_err(|error| serde::de::Error::custom(error.to_string()))?;
+        let read: Histogram<u64> =
+            Deserializer::new().deserialize(&mut bytes.as_slice()).map_err(|error| serde::de::Error::custom(error.to_string()))?;
         let mut own = Self::default();
         own.0.add(&read).map_err(serde::de::Error::custom)?;
         Ok(own)

@@ -201,8 +201,17 @@ fn under_way(done: u64, expected: &Expected, end: Instant, patience: &Patience) 
 enum Check {
     Nothing,
     /// Words, from a place on.
-    Words { words: Words, at: u64, len: u64 },
-    Other { comparer: Comparer, came: u64, content: Content, from: u64 },
+    Words {
+        words: Words,
+        at: u64,
+        len: u64,
+    },
+    Other {
+        comparer: Comparer,
+        came: u64,
+        content: Content,
+        from: u64,
+    },
 }
 
 impl Check {

@@ -223,9 +223,15 @@ impl Workload {
             | Self::RetrMany
             | Self::StorMany => Unit::MibPerSecond,
             Self::RetrSmall | Self::StorSmall | Self::Login | Self::Idle | Self::Quit | Self::Soak => Unit::PerSecond,
-            Self::Pasv | Self::Epsv | Self::Port | Self::Noop | Self::Pwd | Self::Size | Self::Mlsd10 | Self::Mlsd1000 | Self::Mlsd100000 => {
-                Unit::Microseconds
-            }
+            Self::Pasv
+            | Self::Epsv
+            | Self::Port
+            | Self::Noop
+            | Self::Pwd
+            | Self::Size
+            | Self::Mlsd10
+            | Self::Mlsd1000
+            | Self::Mlsd100000 => Unit::Microseconds,
         }
     }
 
@@ -309,7 +315,9 @@ impl Client {
     pub const fn can(self, workload: Workload) -> bool {
         match self {
             Self::Ftpspec => true,
-            Self::Suppaftp => matches!(workload, Workload::Retr | Workload::Stor | Workload::RetrSmall | Workload::StorSmall | Workload::Login),
+            Self::Suppaftp => {
+                matches!(workload, Workload::Retr | Workload::Stor | Workload::RetrSmall | Workload::StorSmall | Workload::Login)
+            }
             Self::Curl | Self::Ftpbench => matches!(workload, Workload::Retr | Workload::Stor),
         }
     }

@@ -343,7 +343,8 @@ impl Arguments {
         if servers.is_empty() {
             servers.extend(DEFAULT_SERVER.parse::<Server>().ok());
         }
-        if let Some((_, twice)) = servers.iter().enumerate().find(|(at, server)| servers[..*at].iter().any(|other| other.label == server.label))
+        if let Some((_, twice)) =
+            servers.iter().enumerate().find(|(at, server)| servers[..*at].iter().any(|other| other.label == server.label))
         {
             let label = &twice.label;
             return Err(Wrong::Usage(format!("two servers are called {label}: give one of them a label, as in `old={label}{{bin=..}}`")));

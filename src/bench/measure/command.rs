@@ -90,7 +90,11 @@ fn list(session: &mut Session, place: &Place, line: &str, entries: usize, listin
             Ok(len) => listing.extend_from_slice(&block[..len]),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) if is_timeout(&error) => {
-                return Err(Failure::Failed(format!("{line}: nothing came within {:?} behind {} bytes", place.patience.stall, listing.len())));
+                return Err(Failure::Failed(format!(
+                    "{line}: nothing came within {:?} behind {} bytes",
+                    place.patience.stall,
+                    listing.len()
+                )));
             }
             Err(error) => return Err(Failure::Failed(format!("{line}: {error}"))),
         }
@@ -99,7 +103,11 @@ fn list(session: &mut Session, place: &Place, line: &str, entries: usize, listin
         }
     }
     let last = session.reply(line)?;
-    if matches!(last.code, Some(226 | 250)) { Ok(()) } else { Err(Failure::Failed(format!("{line}: the final reply was {}", shown(&last)))) }
+    if matches!(last.code, Some(226 | 250)) {
+        Ok(())
+    } else {
+        Err(Failure::Failed(format!("{line}: the final reply was {}", shown(&last))))
+    }
 }
 
 /// Each entry of `f000000` and on must stand in the listing once.

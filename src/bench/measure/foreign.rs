@@ -63,7 +63,10 @@ fn retrieve(place: &Place, stream: &mut FtpStream, path: &str, expected: &Expect
     if received == expected.len() {
         return Ok(received);
     }
-    Err(Failure::Failed(format!("RETR {path}: the data ended at byte {received} of {}, and the transfer was called complete", expected.len())))
+    Err(Failure::Failed(format!(
+        "RETR {path}: the data ended at byte {received} of {}, and the transfer was called complete",
+        expected.len()
+    )))
 }
 
 fn store(place: &Place, stream: &mut FtpStream, path: &str, expected: &Expected, buffer: &mut [u8]) -> Result<u64, Failure> {
@@ -165,7 +168,17 @@ fn curl(place: &Place, upload: Option<&str>) -> Result<Round, Failure> {
     let meter = place.meter();
     // The password goes by standard input: arguments can be seen by everybody.
     let child = Command::new("curl")
-        .args(["--silent", "--show-error", "--disable-epsv", "--max-time", &limit, "--write-out", "%{stderr}%{size_download} %{size_upload}", "--config", "-"])
+        .args([
+            "--silent",
+            "--show-error",
+            "--disable-epsv",
+            "--max-time",
+            &limit,
+            "--write-out",
+            "%{stderr}%{size_download} %{size_upload}",
+            "--config",
+            "-",
+        ])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -202,7 +215,22 @@ fn ftpbench(place: &Place, mode: &str, row: &str) -> Result<Round, Failure> {
     let stall = (place.patience.stall * 2).as_secs().max(1).to_string();
     let meter = place.meter();
     let output = Command::new("ftpbench")
-        .args(["-u", &place.account.name, "-p", place.account.password.reveal(), "-H", &host, "-P", &port, "-b", mode, "-s", &size, "-t", &stall])
+        .args([
+            "-u",
+            &place.account.name,
+            "-p",
+            place.account.password.reveal(),
+            "-H",
+            &host,
+            "-P",
+            &port,
+            "-b",
+            mode,
+            "-s",
+            &size,
+            "-t",
+            &stall,
+        ])
         .stdin(Stdio::null())
         .output();
     let output = match output {

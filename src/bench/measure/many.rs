@@ -46,7 +46,8 @@ fn open(place: &Place, wanted: u64) -> Result<Opened, Failure> {
         let (mut streams, mut latencies, mut refused) = (Vec::new(), Latencies::default(), None);
         while next.fetch_add(1, Ordering::Relaxed) < wanted {
             let begun = Instant::now();
-            let opened = Session::connect(place.address, &place.patience).and_then(|mut session| session.login(&place.account).map(|()| session));
+            let opened =
+                Session::connect(place.address, &place.patience).and_then(|mut session| session.login(&place.account).map(|()| session));
             match opened {
                 Ok(session) => {
                     latencies.record(begun.elapsed());
@@ -114,9 +115,7 @@ pub(super) fn beside_idle(place: &Place, what: impl FnOnce(&Place) -> Result<Rou
 /// N sessions read one file at once.
 pub(super) fn retr(place: &Place) -> Result<Round, Failure> {
     let expected = Expected::whole(place.many(), place.settings.verify);
-    at_once(place, place.settings.verify, |session, _, buffer| {
-        retrieve(session, place.way(), &format!("RETR {SHARED}"), &expected, buffer)
-    })
+    at_once(place, place.settings.verify, |session, _, buffer| retrieve(session, place.way(), &format!("RETR {SHARED}"), &expected, buffer))
 }
 
 /// N sessions store a file each at once; all are compared and removed afterwards.

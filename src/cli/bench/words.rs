@@ -62,7 +62,10 @@ mod tests {
 
     #[test]
     fn words_are_read_or_told() {
-        assert_eq!([size("0"), size("4K"), size("64m"), size("1GiB"), size("2T")], [Ok(0), Ok(4096), Ok(64 << 20), Ok(1 << 30), Ok(2 << 40)]);
+        assert_eq!(
+            [size("0"), size("4K"), size("64m"), size("1GiB"), size("2T")],
+            [Ok(0), Ok(4096), Ok(64 << 20), Ok(1 << 30), Ok(2 << 40)]
+        );
         for wrong in ["", "K", "1X", "-1", "1.5G", "99999999999T"] {
             assert!(size(wrong).is_err(), "{wrong}");
         }

@@ -85,7 +85,11 @@ pub fn html(bench: &Bench) -> io::Result<String> {
         .iter()
         .map(|column| {
             let version = column.version.as_ref().map_or_else(String::new, |version| format!(" {version}"));
-            (plain::printable(&column.label), plain::printable(&format!("{}{version}, {}", column.server, column.arguments)), column.has_cost)
+            (
+                plain::printable(&column.label),
+                plain::printable(&format!("{}{version}, {}", column.server, column.arguments)),
+                column.has_cost,
+            )
         })
         .collect();
     let floor: Vec<String> = bench
@@ -180,9 +184,12 @@ fn bar(bench: &Bench, row: &Row, at: usize, most: f64, floor: Option<f64>) -> Ba
 }
 
 fn percentiles(bench: &Bench, rows: &[&Row]) -> Vec<Percentiles> {
-    let with = |row: &&&Row| row.figures().is_some_and(|figures| figures.latencies.as_ref().is_some_and(|latencies| latencies.count() >= 20));
+    let with =
+        |row: &&&Row| row.figures().is_some_and(|figures| figures.latencies.as_ref().is_some_and(|latencies| latencies.count() >= 20));
     let shown: Vec<&&Row> = rows.iter().filter(with).collect();
-    let all = |figures: &Figures| figures.latencies.iter().flat_map(|of| PERCENTILES.map(|(percent, _)| of.percentile_us(percent))).collect::<Vec<_>>();
+    let all = |figures: &Figures| {
+        figures.latencies.iter().flat_map(|of| PERCENTILES.map(|(percent, _)| of.percentile_us(percent))).collect::<Vec<_>>()
+    };
     let values: Vec<f64> = shown.iter().filter_map(|row| row.figures()).flat_map(all).collect();
     let (low, high) = (values.iter().copied().fold(f64::MAX, f64::min), values.iter().copied().fold(0.0, f64::max));
     let place = |value: f64| {

@@ -29,13 +29,18 @@ pub fn markdown(bench: &Bench) -> String {
     );
     for floor in &bench.floor {
         let (spread, unit) = (&floor.spread, floor.unit);
-        let (median, min, max) =
-            (number::value(unit, spread.median), number::value(unit, spread.min), number::value(unit, spread.max));
+        let (median, min, max) = (number::value(unit, spread.median), number::value(unit, spread.min), number::value(unit, spread.max));
         let _ = writeln!(text, "Floor, {}: {median}{} ({min}..{max}).", floor.name, behind(unit));
     }
     table(bench, &mut text, "What was measured", |_| true, &value);
     table(bench, &mut text, "Latency: half, 99 of 100, and the longest", has(bench, |figures| figures.latencies.is_some()), &latency);
-    table(bench, &mut text, "What it cost the server: seconds of CPU in a round, and the most memory", has(bench, |figures| figures.server.is_some()), &cost);
+    table(
+        bench,
+        &mut text,
+        "What it cost the server: seconds of CPU in a round, and the most memory",
+        has(bench, |figures| figures.server.is_some()),
+        &cost,
+    );
     list(&mut text, "Notes", bench.rows.iter().flat_map(|row| row.notes.iter().map(|note| format!("{}: {note}", place(bench, row)))));
     list(&mut text, "Failed", bench.failures().map(|(row, why)| format!("{}: {why}", place(bench, row))));
     let unsupported = bench.rows.iter().filter_map(|row| match &row.outcome {

@@ -41,7 +41,8 @@ pub fn comparison(comparison: &Comparison, threshold: f64) -> String {
         let _ = writeln!(text, "missing: {column}, {}: it was measured then, and is not now", workload.word());
     }
     if comparison.regressions.is_empty() && comparison.missing.is_empty() {
-        let _ = writeln!(text, "{} rows compared: none is worse by more than {:.0} % and the noise", comparison.compared, threshold * 100.0);
+        let _ =
+            writeln!(text, "{} rows compared: none is worse by more than {:.0} % and the noise", comparison.compared, threshold * 100.0);
     }
     text
 }

@@ -52,7 +52,8 @@ fn head(bench: &Bench, text: &mut String) {
     let _ = writeln!(text, "median of {} rounds (least..most), {checked}; no TLS", options.repeats);
     for floor in &bench.floor {
         let (spread, unit) = (&floor.spread, floor.unit);
-        let name = if floor.name == "throughput" { "loopback TCP between two threads" } else { "a line and its answer between two threads" };
+        let name =
+            if floor.name == "throughput" { "loopback TCP between two threads" } else { "a line and its answer between two threads" };
         let (median, min, max) = (value(unit, spread.median), value(unit, spread.min), value(unit, spread.max));
         let _ = writeln!(text, "the floor: {name}: {median}{} ({min}..{max})", behind(unit));
     }

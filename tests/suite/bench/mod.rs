@@ -119,8 +119,30 @@ fn a_planted_bug_is_found_by_a_resume() {
 fn all_workloads_are_measured_and_every_report_is_written() {
     let program = Program::new();
     let small = [
-        "--server", "libunftp", "--server", "reference", "--size", "2M", "--size-many", "64K", "--files", "5", "--commands", "30", "--logins", "3",
-        "--sessions", "4", "--repeats", "2", "--report", "json=a.json", "--report", "md=a.md", "--report", "html=a.html",
+        "--server",
+        "libunftp",
+        "--server",
+        "reference",
+        "--size",
+        "2M",
+        "--size-many",
+        "64K",
+        "--files",
+        "5",
+        "--commands",
+        "30",
+        "--logins",
+        "3",
+        "--sessions",
+        "4",
+        "--repeats",
+        "2",
+        "--report",
+        "json=a.json",
+        "--report",
+        "md=a.md",
+        "--report",
+        "html=a.html",
     ];
     let output = program.run(&small);
     assert_eq!(output.status.code(), Some(0), "{}", told(&output));
@@ -190,7 +212,20 @@ fn parts_are_put_together() {
     for part in ["1", "2"] {
         let (fraction, report) = (format!("{part}/2"), format!("json=part{part}.json"));
         let output = program.run(&[
-            "--server", "reference", "--retr", "--noop", "--size", "1M", "--commands", "30", "--repeats", "2", "--part", &fraction, "--report", &report,
+            "--server",
+            "reference",
+            "--retr",
+            "--noop",
+            "--size",
+            "1M",
+            "--commands",
+            "30",
+            "--repeats",
+            "2",
+            "--part",
+            &fraction,
+            "--report",
+            &report,
         ]);
         assert_eq!(output.status.code(), Some(0), "{}", told(&output));
     }
