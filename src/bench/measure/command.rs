@@ -63,8 +63,8 @@ fn again(place: &Place, line: &str, is_right: impl Fn(&crate::ftp::reply::Reply)
 pub(super) fn mlsd(place: &Place, entries: usize) -> Result<Round, Failure> {
     let line = format!("MLSD {}", directory_name(entries));
     let mut session = place.session()?;
-    // About as many entries in a round as commands, and each listing at least three times.
-    let count = (place.settings.commands / entries as u64).clamp(3, 100);
+    // Ten times as many entries in a round as commands, where that is a listing and not more than a hundred.
+    let count = (place.settings.commands * 10 / entries as u64).clamp(1, 100);
     let mut listing = Vec::new();
     let meter = place.meter();
     let mut paced = Paced::new(place);
