@@ -62,6 +62,8 @@ pub fn retrieve(session: &mut Session, way: Way, line: &str, expected: &Expected
     let mut stream = session.begin(line, data)?;
     let patience = session.patience().clone();
     let received = receive(&mut stream, expected, buffer, &patience).map_err(|failure| failure.at(line))?;
+    // Some servers (ProFTPD) say 226 only when we have closed it, too.
+    drop(stream);
     let last = session.reply(line)?;
     match last.code {
         Some(226 | 250) if received == expected.len() => Ok(received),
@@ -92,6 +94,7 @@ pub fn store(session: &mut Session, way: Way, line: &str, expected: &Expected, b
         Ok(sent) => {
             // Fails only where the connection is gone, and then the final reply says so.
             let _ = stream.shutdown(Shutdown::Write);
+            drop(stream);
             let last = session.reply(line)?;
             if matches!(last.code, Some(226 | 250)) { Ok(sent) } else { Err(refused(line, &last)) }
         }

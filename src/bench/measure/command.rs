@@ -102,6 +102,8 @@ fn list(session: &mut Session, place: &Place, line: &str, entries: usize, listin
             return Err(Failure::Failed(format!("{line}: a listing of {entries} entries has more than {} bytes", listing.len())));
         }
     }
+    // Some servers say 226 only when we have closed it, too.
+    drop(stream);
     let last = session.reply(line)?;
     if matches!(last.code, Some(226 | 250)) {
         Ok(())

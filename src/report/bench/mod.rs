@@ -106,7 +106,26 @@ mod tests {
 
     #[test]
     fn the_terminal_shows_each_row_with_its_spread() {
-        insta::assert_snapshot!(terminal(&bench(), 100, false), @"");
+        insta::assert_snapshot!(terminal(&bench(), 100, false), @r#"
+        ftpspec bench --server one --server two on 2 cores of Example 3000, linux 6.1
+        median of 5 rounds (least..most), every byte checked; no TLS
+        the floor: loopback TCP between two threads: 3,000 MiB/s (3,000..3,000)
+
+        RETR of one file: 1 GiB (MiB/s)
+          one      1,250 (1,000..1,500)      ██████████    50 % of the floor  server 1.50 s CPU, 3 MiB
+                         client 25 % CPU
+          two  FAILED: RETR big.bin: byte 7 of 9 is wrong
+
+        NOOP (median time)
+          one      25 µs (20 µs..30 µs)      ██████████    p50 50.0 ms p99 99.0 ms max 100 ms
+                         server 1.50 s CPU, 3 MiB  client 25 % CPU
+          two  unsupported: NOOP: "502 no"
+
+        warning: the machine was not at rest
+
+        1 failed:
+          two, retr: RETR big.bin: byte 7 of 9 is wrong
+        "#);
         let quiet = terminal(&bench(), 100, true);
         assert_eq!(quiet, "\n1 failed:\n  two, retr: RETR big.bin: byte 7 of 9 is wrong\n");
     }
