@@ -189,7 +189,7 @@ struct Schedule<'a> {
 
 /// A server in a stage: where it is, or why it is not.
 enum Stand {
-    Up(Running, Place),
+    Up(Box<(Running, Place)>),
     Down(Failure),
 }
 
@@ -203,7 +203,7 @@ struct Course {
 impl Schedule<'_> {
     fn start(&self, entry: &Entry, workloads: &[Workload]) -> Stand {
         match Running::start(self.runtime.handle(), entry, &self.nowhere, workloads) {
-            Ok((running, place)) => Stand::Up(running, place),
+            Ok(up) => Stand::Up(Box::new(up)),
             Err(failure) => Stand::Down(failure),
         }
     }
@@ -225,7 +225,7 @@ impl Schedule<'_> {
                     }
                     tell(&Event::Round { workload: *workload, column: bench.columns[at].label.clone(), round, of: rounds });
                     let measured = self.once(*workload, &stands[entry], client);
-                    bench.columns[at].has_cost |= matches!(&stands[entry], Stand::Up(_, place) if place.pid.is_some());
+                    bench.columns[at].has_cost |= matches!(&stands[entry], Stand::Up(up) if up.1.pid.is_some());
                     match measured {
                         Ok(_) if round < warm_up => {}
                         Ok(measured) => courses[at].rounds.push(measured),
@@ -240,8 +240,8 @@ impl Schedule<'_> {
             bench.rows.extend(rows);
         }
         for (stand, entry) in stands.into_iter().zip(self.entries) {
-            if let Stand::Up(running, _) = stand {
-                let left = running.stop(self.runtime.handle());
+            if let Stand::Up(up) = stand {
+                let left = up.0.stop(self.runtime.handle());
                 bench.warnings.extend(left.into_iter().map(|left| format!("{}: {left}", entry.label)));
             }
         }
@@ -250,8 +250,8 @@ impl Schedule<'_> {
     fn once(&mut self, workload: Workload, stand: &Stand, client: Client) -> Result<Round, Failure> {
         match stand {
             Stand::Down(failure) => Err(failure.clone()),
-            Stand::Up(_, _) if !client.can(workload) => Err(Failure::Unsupported(format!("not measured with {}", client.word()))),
-            Stand::Up(_, place) => measure::round(workload, &Place { client, ..place.clone() }, &mut self.buffer),
+            Stand::Up(_) if !client.can(workload) => Err(Failure::Unsupported(format!("not measured with {}", client.word()))),
+            Stand::Up(up) => measure::round(workload, &Place { client, ..up.1.clone() }, &mut self.buffer),
         }
     }
 
@@ -260,15 +260,15 @@ impl Schedule<'_> {
         if !matches!(failure, Failure::Failed(_)) {
             return failure;
         }
-        let Stand::Up(running, _) = &stands[entry] else { return failure };
-        let failure = match running.died() {
-            Some(why) => Failure::Failed(format!("{failure}; the server died: {why}; {}", running.log())),
+        let Stand::Up(up) = &stands[entry] else { return failure };
+        let failure = match up.0.died() {
+            Some(why) => Failure::Failed(format!("{failure}; the server died: {why}; {}", up.0.log())),
             None => failure,
         };
         let broken = std::mem::replace(&mut stands[entry], Stand::Down(failure.clone()));
-        if let Stand::Up(running, _) = broken {
+        if let Stand::Up(up) = broken {
             // What it leaves is told where it ends as it should.
-            running.stop(self.runtime.handle());
+            up.0.stop(self.runtime.handle());
         }
         stands[entry] = self.start(&self.entries[entry], workloads);
         failure

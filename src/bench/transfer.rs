@@ -293,7 +293,7 @@ mod tests {
     fn a_wrong_byte_is_named() {
         let content = Content::Words { seed: 5, len: 1 << 20 };
         let right = content.to_vec();
-        let expected = Expected::whole(content.clone(), true);
+        let expected = Expected::whole(content, true);
         let told = |bytes: &[u8]| check(bytes, &expected, 1000).unwrap_err();
         assert_eq!(check(&right, &expected, 999), Ok(()));
         let mut flipped = right.clone();

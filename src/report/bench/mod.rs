@@ -67,7 +67,19 @@ fn title(bench: &Bench, workload: Workload) -> String {
         Workload::RetrIdle | Workload::StorIdle => format!("{}: {size}", workload.title().replace('N', &sessions)),
         Workload::RetrMany | Workload::StorMany => format!("{}: {many} each", workload.title().replacen('N', &sessions, 1)),
         Workload::Idle | Workload::Quit => workload.title().replacen('N', &sessions, 1),
-        _ => workload.title().to_owned(),
+        Workload::Ascii
+        | Workload::Image
+        | Workload::Pasv
+        | Workload::Epsv
+        | Workload::Port
+        | Workload::Login
+        | Workload::Noop
+        | Workload::Pwd
+        | Workload::Size
+        | Workload::Mlsd10
+        | Workload::Mlsd1000
+        | Workload::Mlsd100000
+        | Workload::Soak => workload.title().to_owned(),
     }
 }
 
