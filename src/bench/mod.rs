@@ -17,7 +17,7 @@
 //! | [`statistics`], [`result`] | medians, spreads, slopes, histograms; the one value that all reports are made of |
 //! | [`compare`], [`join`] | against an older result; the results of several machines put together |
 //!
-//! Judges no conformance: a server that answers otherwise than the RFCs say is the matter of [`crate::run`]. There is no TLS here yet.
+//! Judges no conformance: a server that answers otherwise than the RFCs say is the matter of `run`. There is no TLS here yet.
 
 pub mod compare;
 pub mod failure;
