@@ -77,8 +77,8 @@ pub(super) struct Arguments {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Server {
     pub(super) label: String,
-    name: String,
-    set: Vec<(String, String)>,
+    pub(super) name: String,
+    pub(super) set: Vec<(String, String)>,
 }
 
 impl FromStr for Server {
@@ -103,8 +103,13 @@ impl Server {
     pub(super) fn entry(&self, no_baseline: bool) -> Result<Entry, Wrong> {
         let target: Arc<dyn Target> = Arc::from(target::resolve(&self.name, &self.set)?);
         let known = if no_baseline { None } else { baseline::built_in(target.name())?.map(Arc::new) };
+        Ok(Entry { target, arguments: self.arguments(), baseline: known })
+    }
+
+    /// What must stand behind a verb that takes one server to get this one.
+    pub(super) fn arguments(&self) -> String {
         let set = self.set.iter().map(|(key, value)| format!(" --set {key}={value}")).collect::<String>();
-        Ok(Entry { target, arguments: format!("--server {}{set}", self.name), baseline: known })
+        format!("--server {}{set}", self.name)
     }
 }
 

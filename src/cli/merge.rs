@@ -1,8 +1,9 @@
-//! `ftpspec merge`: the parts of a run, played apart, put together to the one run that they are.
+//! `ftpspec merge`: the parts of a run, played apart, put together to the one run that they are; and those of a benchmark.
 //!
 //! The parts are told again as one run, to the same reports as those of `ftpspec run`, so that nothing is told in another way.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -10,6 +11,8 @@ use clap::Args;
 use super::exit::Exit;
 use super::report::{ReportArgument, Telling};
 use super::{Output, Wrong, matrix};
+use crate::bench;
+use crate::report;
 use crate::report::record::join::{JoinError, Named, comparable, join, same_target, target};
 use crate::report::record::replay::replay;
 use crate::report::record::{Record, SCHEMA};
@@ -20,6 +23,8 @@ use crate::run::event::Event;
 #[derive(Debug, Clone, Args)]
 pub(super) struct Arguments {
     /// The JSON reports of all parts of one run (`ftpspec run --partition .. --report json=FILE`), in any order; or of one whole run.
+    ///
+    /// Or those of all parts of one benchmark (`ftpspec bench --part .. --report json=FILE`): rates are added up, latencies put together exactly.
     ///
     /// Of several servers: they are shown side by side, as by `ftpspec matrix`, which has the formats html, json and md.
     #[arg(value_name = "FILE", required = true)]
@@ -40,6 +45,9 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn merge(arguments: &Arguments, output: &mut Output) -> Result<Exit, Wrong> {
+    if arguments.files.first().is_some_and(|path| is_bench(path)) {
+        return benchmark(arguments, output);
+    }
     let mut servers: Vec<Vec<Named>> = Vec::new();
     for path in &arguments.files {
         let part = read(path)?;
@@ -60,6 +68,25 @@ pub(super) fn merge(arguments: &Arguments, output: &mut Output) -> Result<Exit, 
         return side_by_side(arguments, &runs, output);
     }
     runs.first().map_or_else(|| Err(Wrong::Usage(JoinError::Nothing.to_string())), |run| one_run(arguments, &run.record, output))
+}
+
+/// Whether a file is the result of a benchmark. What it is otherwise, or is not, is told where it is read as a run.
+fn is_bench(path: &Path) -> bool {
+    let value = fs::read(path).ok().and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
+    value.is_some_and(|value| value["schema"] == bench::result::SCHEMA)
+}
+
+/// Puts the parts of a benchmark together, and tells it.
+fn benchmark(arguments: &Arguments, output: &mut Output) -> Result<Exit, Wrong> {
+    let mut sinks = super::bench::sinks(&arguments.report)?;
+    let read = |path: &PathBuf| Ok((path.display().to_string(), super::bench::read(path)?));
+    let parts = arguments.files.iter().map(read).collect::<Result<Vec<_>, Wrong>>()?;
+    let whole = bench::join::join(parts).map_err(|error| Wrong::Usage(error.to_string()))?;
+    let to_stdout = arguments.report.iter().any(ReportArgument::is_stdout);
+    let out = if to_stdout { &mut output.err } else { &mut output.out };
+    write!(out, "{}", report::bench::terminal(&whole, super::width(), arguments.quiet))?;
+    super::bench::write_reports(&whole, &mut sinks)?;
+    Ok(super::exit::exit_code(&super::bench::happened(&whole)))
 }
 
 /// Tells a run.

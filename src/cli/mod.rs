@@ -19,6 +19,7 @@ use exit::Exit;
 pub mod exit;
 
 mod baseline;
+mod bench;
 mod bisect;
 mod check;
 mod config;
@@ -68,7 +69,9 @@ enum Verb {
     Record(record::Arguments),
     /// Stand between a client and a server, follow both channels, and do to them what a bad network does.
     Proxy(proxy::Arguments),
-    /// Put the reports of the parts of a run together.
+    /// Measure how fast servers are and what they cost, with every byte checked.
+    Bench(bench::Arguments),
+    /// Put the reports of the parts of a run, or of a benchmark, together.
     Merge(merge::Arguments),
     /// Write an `ftpspec.toml` and a first scenario, to begin with.
     New(new::Arguments),
@@ -191,6 +194,7 @@ fn perform(verb: Verb, output: &mut Output) -> Exit {
         Verb::Matrix(arguments) => matrix::matrix(&arguments, output),
         Verb::Proxy(arguments) => proxy::proxy(&arguments, output),
         Verb::Record(arguments) => record::record(&arguments, output),
+        Verb::Bench(arguments) => bench::bench(&arguments, output),
         Verb::Merge(arguments) => merge::merge(&arguments, output),
         Verb::New(arguments) => new::new(&arguments, output),
         Verb::Baseline(arguments) => baseline::baseline(&arguments, output),

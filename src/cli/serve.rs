@@ -56,9 +56,13 @@ pub(super) struct Arguments {
     #[arg(long, value_enum, default_value_t = Kind::Libunftp)]
     server: Kind,
 
-    /// How what happens is told: a line of words, or of JSON.
+    /// How what happens is told: a line of words, or of JSON, or not at all.
     #[arg(long, value_enum, default_value_t = Log::Text)]
     log: Log,
+
+    /// The roots need not be there yet.
+    #[arg(long, hide = true)]
+    late: bool,
 
     /// How long transfers may take to end after ctrl-c.
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s")]
@@ -75,6 +79,8 @@ enum Kind {
 enum Log {
     Text,
     Json,
+    /// Only that it listens, for whom, and that it ended.
+    Quiet,
 }
 
 pub(super) fn serve(arguments: &Arguments, output: &mut Output) -> Result<Exit, Wrong> {
@@ -160,6 +166,9 @@ async fn go_on(
 }
 
 fn happened(output: &mut Output, log: Log, happening: &Happening) -> Result<(), Wrong> {
+    if log == Log::Quiet {
+        return Ok(());
+    }
     let Happening { peer, user, what } = happening;
     let text = format!("{peer} {} {what}", user.as_deref().unwrap_or("-"));
     let mut fields = json!({ "peer": peer.to_string(), "user": user });
@@ -184,7 +193,7 @@ fn merge(fields: &mut Value, more: Value) {
 fn line(output: &mut Output, log: Log, event: &str, text: &str, fields: Value) -> Result<(), Wrong> {
     let time = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     match log {
-        Log::Text => {
+        Log::Text | Log::Quiet => {
             // What a client sent must not look like a line of its own.
             let text: String = text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
             writeln!(output.out, "{time} {text}")?;
@@ -210,6 +219,7 @@ impl Arguments {
             passive_ports: self.passive_ports.clone(),
             users: self.user.iter().map(user).collect::<Result<_, _>>()?,
             anonymous: self.anonymous.clone(),
+            late: self.late,
         })
     }
 }

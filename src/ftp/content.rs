@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use super::words::Words;
+
 /// Bytes that need not be in memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
@@ -86,8 +88,8 @@ impl Content {
                 let from = usize::try_from(offset).expect("a literal is in memory");
                 out.copy_from_slice(&bytes[from..from + out.len()]);
             }
-            Self::Words { seed, .. } => words(offset, out, |index| word(*seed, index)),
-            Self::Fill(_) => words(offset, out, hex_word),
+            Self::Words { seed, .. } => Words::new(*seed).fill(offset, out),
+            Self::Fill(_) => hex_words(offset, out),
             Self::Zeros(_) => out.fill(0),
             Self::Slice { of, from, .. } => of.fill(from + offset, out),
             Self::Lines { eol, .. } => lines(eol, offset, out),
@@ -104,13 +106,6 @@ impl Content {
     }
 }
 
-/// The word at an index: a bijection for each seed, so that each word tells where it stands.
-fn word(seed: u64, index: u64) -> [u8; 8] {
-    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
-    let x = index.wrapping_add(seed.wrapping_mul(0xd1b5_4a32_d192_ed03)).wrapping_mul(ODD);
-    (x ^ (x >> 32)).to_le_bytes()
-}
-
 fn hex_word(index: u64) -> [u8; 8] {
     // Spreads the eight nibbles over eight bytes, the highest first in memory, and turns all into digits at once.
     let mut x = index & 0xffff_ffff;
@@ -121,25 +116,25 @@ fn hex_word(index: u64) -> [u8; 8] {
     (x + 0x3030_3030_3030_3030 + above_nine * u64::from(b'a' - b'0' - 10)).to_be_bytes()
 }
 
-/// Fills `out`, which starts `offset` bytes into a row of 8-byte words.
-fn words(offset: u64, out: &mut [u8], word: impl Fn(u64) -> [u8; 8]) {
+/// Fills `out`, which starts `offset` bytes into a row of 8-character words.
+fn hex_words(offset: u64, out: &mut [u8]) {
     let mut index = offset / 8;
     let skip = usize::try_from(offset % 8).expect("below 8");
     let mut rest = out;
     if skip != 0 {
         let head = (8 - skip).min(rest.len());
-        rest[..head].copy_from_slice(&word(index)[skip..skip + head]);
+        rest[..head].copy_from_slice(&hex_word(index)[skip..skip + head]);
         rest = &mut rest[head..];
         index += 1;
     }
     let mut chunks = rest.chunks_exact_mut(8);
     for chunk in &mut chunks {
-        chunk.copy_from_slice(&word(index));
+        chunk.copy_from_slice(&hex_word(index));
         index += 1;
     }
     let tail = chunks.into_remainder();
     let len = tail.len();
-    tail.copy_from_slice(&word(index)[..len]);
+    tail.copy_from_slice(&hex_word(index)[..len]);
 }
 
 fn lines(eol: &[u8], offset: u64, out: &mut [u8]) {
@@ -210,6 +205,9 @@ impl Comparer {
 
     /// Takes the next bytes; once they part from the content nothing counts any more.
     pub fn push(&mut self, bytes: &[u8]) {
+        if let Content::Words { seed, .. } = self.content {
+            return self.push_words(Words::new(seed), bytes);
+        }
         let mut rest = bytes;
         while !self.parted && !rest.is_empty() {
             let left = usize::try_from((self.len - self.common).min(rest.len().min(STRETCH) as u64)).expect("no longer than a stretch");
@@ -223,6 +221,17 @@ impl Comparer {
             self.parted = same < left || left == 0;
             rest = &rest[left..];
         }
+    }
+
+    /// Words are compared where they stand.
+    fn push_words(&mut self, words: Words, bytes: &[u8]) {
+        if self.parted || bytes.is_empty() {
+            return;
+        }
+        let left = usize::try_from(self.len - self.common).unwrap_or(usize::MAX).min(bytes.len());
+        let same = words.common(self.common, &bytes[..left]);
+        self.common += same as u64;
+        self.parted = same < bytes.len();
     }
 
     /// The length of the common beginning.

@@ -15,3 +15,4 @@ pub mod secret;
 pub mod time;
 pub mod transcript;
 pub mod url;
+pub mod words;

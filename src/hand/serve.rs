@@ -34,6 +34,8 @@ pub struct Offer {
     pub users: Vec<GivenAccount>,
     /// What guests may read, RFC 1635.
     pub anonymous: Option<PathBuf>,
+    /// The roots need not be there yet: a benchmark makes them when it begins, and libunftp opens them at the login.
+    pub late: bool,
 }
 
 /// What a guest may do: look and take.
@@ -70,7 +72,10 @@ impl Offer {
             },
             root: user.root.as_deref().map_or_else(|| PathBuf::from("."), PathBuf::from),
         };
-        let served = self.users.iter().map(user).chain(guest).map(|served| Ok(Served { root: directory(&served.root)?, ..served }));
+        let served = self.users.iter().map(user).chain(guest).map(|served| {
+            let root = if self.late { served.root.clone() } else { directory(&served.root)? };
+            Ok(Served { root, ..served })
+        });
         served.collect()
     }
 
@@ -122,6 +127,7 @@ mod tests {
             passive_ports: None,
             users: users.iter().map(|user| user.parse().unwrap()).collect(),
             anonymous: anonymous.map(Path::to_owned),
+            late: false,
         }
     }
 

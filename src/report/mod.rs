@@ -8,6 +8,7 @@ use std::io;
 
 use crate::run::event::Event;
 
+pub mod bench;
 pub mod github;
 pub mod hexdump;
 pub mod html;

@@ -209,6 +209,11 @@ pub trait Instance: Send + Sync {
     /// The last lines of what it wrote itself (stderr, a log), without passwords.
     fn log(&self) -> String;
 
+    /// The number of its process, where that is a child of ours: all that it starts is below it.
+    fn process(&self) -> Option<u32> {
+        None
+    }
+
     /// Why it is no longer running, if it died.
     fn died(&self) -> Option<String>;
 

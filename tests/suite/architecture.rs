@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 /// The parts from top to bottom; a part uses only parts below it.
-const PARTS: [&str; 15] = [
+const PARTS: [&str; 16] = [
     "cli",
     "report",
     "explore",
     "run",
+    "bench",
     "hand",
     "play",
     "judge",

@@ -3,6 +3,7 @@
 
 mod architecture;
 mod baseline;
+mod bench;
 mod browser;
 mod ci;
 mod degenerate;

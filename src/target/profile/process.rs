@@ -102,6 +102,8 @@ fn marked(mark: &str) -> Vec<Pid> {
 /// A program that was started.
 pub(super) struct Process {
     group: Group,
+    /// Its number; another's, perhaps, once it has ended.
+    pub(super) id: u32,
     /// Why it ended, once it has.
     ended: watch::Receiver<Option<String>>,
     stop: Option<oneshot::Sender<(Signal, Duration)>>,
@@ -120,13 +122,15 @@ impl Process {
         group.take(&mut command);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = Command::from(command).kill_on_drop(true).spawn()?;
+        // It has one, as nobody has waited for it.
+        let id = child.id().unwrap_or_default();
         let (tell, lines) = mpsc::unbounded_channel();
         let stdout = child.stdout.take().map(|out| tokio::spawn(read(out, log.clone(), Some(tell))));
         let stderr = child.stderr.take().map(|out| tokio::spawn(read(out, log.clone(), None)));
         let (over, ended) = watch::channel(None);
         let (stop, asked) = oneshot::channel();
         tokio::spawn(watch_over(child, asked, over));
-        Ok(Self { group, ended, stop: Some(stop), readers: stdout.into_iter().chain(stderr).collect(), lines })
+        Ok(Self { group, id, ended, stop: Some(stop), readers: stdout.into_iter().chain(stderr).collect(), lines })
     }
 
     /// Why it ended, if it did.

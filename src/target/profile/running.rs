@@ -50,6 +50,10 @@ impl Instance for Running {
         self.log.text()
     }
 
+    fn process(&self) -> Option<u32> {
+        Some(self.process.id)
+    }
+
     fn died(&self) -> Option<String> {
         self.process.ended()
     }
