@@ -59,7 +59,7 @@
 //! | [`report`] | | folds over the events of a run: terminal, JSON, `JUnit`, TAP, Markdown |
 //! | [`mod@explore`] | | cases drawn by lot, compared with the reference, shrunk and written as scenarios |
 //! | [`run`] | | many cases: select, schedule, isolate; emits events |
-//! | [`bench`] | | throughput, latency, sessions and the server's own cost, every byte checked |
+//! | [`mod@bench`] | | throughput, latency, sessions and the server's own cost, every byte checked |
 //! | [`hand`] | | a client and a server for people's hands: get, put, serve |
 //! | [`play`] | | one case against one server: steps in, transcript out |
 //! | [`judge`] | o | what was demanded against what was seen: findings, verdicts, baselines |
