@@ -240,7 +240,6 @@ impl Upload {
         if !held.is_empty() && !world.broken(Bug::LoneCrDropped) {
             self.store(world, held, now);
         }
-        world.latest = world.latest.filter(|(_, latest)| Some(*latest) != self.file);
         let Some(id) = self.file.take() else {
             if self.how == How::Unique {
                 let _ = world.fs.remove_file(self.root, &self.path, now);

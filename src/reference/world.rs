@@ -19,7 +19,7 @@ pub struct World {
     pub settings: Settings,
     /// The planted bugs; empty in the correct server.
     pub bugs: Vec<Bug>,
-    /// The root and the file of the upload that began last, until it ends: for a planted bug.
+    /// The root and the file of the upload that began last, also when it has ended: for a planted bug.
     pub latest: Option<(NodeId, NodeId)>,
 }
 
