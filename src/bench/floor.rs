@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use super::failure::Failure;
 use super::statistics::Latencies;
-use super::transfer::BUFFER;
+use super::transfer::{BLOCK, keep_near};
 
 /// Bytes that are moved, at most: more would not say more.
 const MOST: u64 = 1 << 30;
@@ -22,10 +22,11 @@ pub(super) fn throughput(bytes: u64, buffer: &mut [u8]) -> Result<f64, Failure> 
     let bytes = bytes.clamp(1, MOST);
     let moved = between(
         |mut stream| {
-            let block = vec![0x5a; BUFFER];
+            keep_near(&stream)?;
+            let block = vec![0x5a; BLOCK];
             let mut left = bytes;
             while left > 0 {
-                let len = usize::try_from(left).unwrap_or(BUFFER).min(BUFFER);
+                let len = usize::try_from(left).unwrap_or(BLOCK).min(BLOCK);
                 stream.write_all(&block[..len])?;
                 left -= len as u64;
             }
@@ -93,7 +94,7 @@ mod tests {
 
     #[test]
     fn bytes_and_lines_go_to_and_fro() {
-        assert!(throughput(64 << 20, &mut vec![0; BUFFER]).unwrap() > 10.0);
+        assert!(throughput(64 << 20, &mut vec![0; crate::bench::transfer::BUFFER]).unwrap() > 10.0);
         assert!(round_trip(100).unwrap() < 1e6);
     }
 }
