@@ -20,7 +20,7 @@ use crate::scenario::model::Way;
 pub const BUFFER: usize = 768 * 1024;
 
 /// Bytes that are written at once. With [`IN_FLIGHT`] they are in the cache still when the server reads them.
-pub(super) const BLOCK: usize = 32 * 1024;
+pub(super) const BLOCK: usize = 8 * 1024;
 
 /// Bytes that may be on the way to a server on this machine: the kernel's own limit, made for far networks, is a hundred times the cache.
 const IN_FLIGHT: usize = 128 * 1024;
