@@ -1,6 +1,6 @@
 //! What this machine can do without any server: loopback TCP between two threads.
 //!
-//! The same buffers, the same reads and writes as those of a transfer; nothing is made and nothing is looked at. What a server reaches is
+//! The same buffer and the same reads as those of a download; nothing is made and nothing is looked at. What a server reaches is
 //! told as a share of it.
 
 use std::io::{self, Read as _, Write as _};
@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use super::failure::Failure;
 use super::statistics::Latencies;
-use super::transfer::{BLOCK, keep_near};
+use super::transfer::BUFFER;
 
 /// Bytes that are moved, at most: more would not say more.
 const MOST: u64 = 1 << 30;
@@ -22,11 +22,10 @@ pub(super) fn throughput(bytes: u64, buffer: &mut [u8]) -> Result<f64, Failure> 
     let bytes = bytes.clamp(1, MOST);
     let moved = between(
         |mut stream| {
-            keep_near(&stream)?;
-            let block = vec![0x5a; BLOCK];
+            let block = vec![0x5a; BUFFER];
             let mut left = bytes;
             while left > 0 {
-                let len = usize::try_from(left).unwrap_or(BLOCK).min(BLOCK);
+                let len = usize::try_from(left).unwrap_or(BUFFER).min(BUFFER);
                 stream.write_all(&block[..len])?;
                 left -= len as u64;
             }
@@ -94,7 +93,7 @@ mod tests {
 
     #[test]
     fn bytes_and_lines_go_to_and_fro() {
-        assert!(throughput(64 << 20, &mut vec![0; crate::bench::transfer::BUFFER]).unwrap() > 10.0);
+        assert!(throughput(64 << 20, &mut vec![0; BUFFER]).unwrap() > 10.0);
         assert!(round_trip(100).unwrap() < 1e6);
     }
 }

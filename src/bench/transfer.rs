@@ -20,7 +20,7 @@ use crate::scenario::model::Way;
 pub const BUFFER: usize = 768 * 1024;
 
 /// Bytes that are written at once. With [`IN_FLIGHT`] they are in the cache still when the server reads them.
-pub(super) const BLOCK: usize = 8 * 1024;
+const BLOCK: usize = 8 * 1024;
 
 /// Bytes that may be on the way to a server on this machine: the kernel's own limit, made for far networks, is a hundred times the cache.
 const IN_FLIGHT: usize = 128 * 1024;
@@ -118,7 +118,7 @@ pub fn store(session: &mut Session, way: Way, line: &str, expected: &Expected, b
 }
 
 /// On the way over loopback is no more than the cache holds.
-pub(super) fn keep_near(stream: &TcpStream) -> io::Result<()> {
+fn keep_near(stream: &TcpStream) -> io::Result<()> {
     if stream.peer_addr().is_ok_and(|peer| peer.ip().is_loopback()) { SockRef::from(stream).set_send_buffer_size(IN_FLIGHT) } else { Ok(()) }
 }
 
