@@ -317,12 +317,19 @@ impl<'a> Judge<'a> {
             verdict: found.verdict,
             step,
             span: found.span,
-            requirements: found.cites.to_vec(),
+            requirements: breakable(found.cites),
             expected: found.expected,
             seen: found.seen,
             events: self.seen,
         });
     }
+}
+
+/// The ids that can be broken: what a server may do is none of them, unless nothing else is cited.
+fn breakable(cites: &[String]) -> Vec<String> {
+    let may = |id: &String| Catalogue::built_in().find(id).is_some_and(|requirement| requirement.level == Level::May);
+    let demands: Vec<String> = cites.iter().filter(|id| !may(id)).cloned().collect();
+    if demands.is_empty() { cites.to_vec() } else { demands }
 }
 
 /// Patterns look at so much of a line and no more.
@@ -398,4 +405,19 @@ fn events_of(transcript: &Transcript, step: usize) -> Vec<Event> {
 /// Whether the data connection ended the way a transfer in stream mode ends, RFC 959 section 3.4.1.
 fn ended(events: &[Event]) -> Option<End> {
     events.iter().find_map(|event| if let What::DataEnded(how) = event.what { Some(how) } else { None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_may_do_is_not_broken_beside_what_it_must() {
+        let ids = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        let (may, must) = ("959-2.2-access-control-refusal", "959-4.2-every-command-replied");
+        assert_eq!(Catalogue::built_in().find(may).unwrap().level, Level::May);
+        assert_eq!(breakable(&ids(&[may, must])), [must]);
+        assert_eq!(breakable(&ids(&[may])), [may]);
+        assert_eq!(breakable(&[]), ids(&[]));
+    }
 }

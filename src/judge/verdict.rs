@@ -106,7 +106,7 @@ pub struct Finding {
     pub step: usize,
     /// Where the step stands in the scenario's source.
     pub span: Span,
-    /// The requirements that the step cites.
+    /// The requirements that the step cites and that can be broken: none of level MAY, where it cites others.
     pub requirements: Vec<String>,
     /// What was demanded: `226 | 250`.
     pub expected: String,
