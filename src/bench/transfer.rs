@@ -119,7 +119,11 @@ pub fn store(session: &mut Session, way: Way, line: &str, expected: &Expected, b
 
 /// On the way over loopback is no more than the cache holds.
 fn keep_near(stream: &TcpStream) -> io::Result<()> {
-    if stream.peer_addr().is_ok_and(|peer| peer.ip().is_loopback()) { SockRef::from(stream).set_send_buffer_size(IN_FLIGHT) } else { Ok(()) }
+    if stream.peer_addr().is_ok_and(|peer| peer.ip().is_loopback()) {
+        SockRef::from(stream).set_send_buffer_size(IN_FLIGHT)
+    } else {
+        Ok(())
+    }
 }
 
 /// Why an upload ended early.
