@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 
+use super::client::Client;
 use super::expect::Abilities;
-use super::player::{Ground, STABLE};
+use super::model::{LAID, laid_content};
+use super::player::{Ground, STABLE, lay};
 use crate::ftp::letter::{Letter, Letters};
 use crate::play;
 use crate::run::capability::Capabilities;
+use crate::scenario::model::Way;
 use crate::target::{Account, Facilities, Instance, Secret, Settings, StartError, Target};
 
 /// Servers are started at most, where each serves few sessions or one root.
@@ -126,6 +129,7 @@ impl Arena {
         let place = play::Ground { address: ground.address, disk: Arc::clone(&ground.disk), accounts: Vec::new() };
         let found = Capabilities::ask(&place, account, &NEEDS.into_iter().collect(), self.deadline, true).await;
         let has = |need: &str| found.lacks(&[need.to_owned()], facilities, false).is_none();
+        let mut client = Client::new(ground.address, account.clone(), Way::Pasv, self.deadline);
         self.able = Abilities {
             rest: has("REST STREAM"),
             appe: has("APPE"),
@@ -136,13 +140,14 @@ impl Arena {
             nlst: has("NLST"),
             abor: has("ABOR"),
             lf: facilities.eol == b"\n",
+            ascii_retr: lay(&ground).await.is_err() || client.converts(LAID, &laid_content()).await,
         };
         self.epsv = has("EPSV");
     }
 
     /// What is left out.
     pub(super) fn without(&self) -> Vec<&'static str> {
-        let Abilities { rest, appe, size, mdtm, mlst, mlsd, nlst, abor, lf } = self.able;
+        let Abilities { rest, appe, size, mdtm, mlst, mlsd, nlst, abor, lf, ascii_retr } = self.able;
         let all = [
             (rest, "REST"),
             (appe, "APPE"),
@@ -153,6 +158,7 @@ impl Arena {
             (nlst, "NLST"),
             (abor, "ABOR"),
             (lf, "TYPE A"),
+            (ascii_retr || !size, "SIZE under TYPE A"),
             (self.epsv, "EPSV"),
             (self.sets.len() > 1, "letters"),
         ];

@@ -111,6 +111,16 @@ impl Client {
         }
     }
 
+    /// Whether RETR under TYPE A sends another text than the file's own, whose lines end in LF. Whoever cannot be asked does.
+    pub(super) async fn converts(&mut self, path: &[u8], text: &Content) -> bool {
+        if self.open().await.is_err() || self.ask(b"TYPE A").await.is_err() {
+            return true;
+        }
+        let sent = self.fetch(None, &line("RETR", path), &Brings::Data(text.clone()), None).await;
+        self.quit().await;
+        sent.data.is_none_or(|data| data.head != text.to_vec())
+    }
+
     /// Ends the session with QUIT; what is wrong with its end.
     pub(super) async fn quit(&mut self) -> Option<String> {
         self.control.as_ref()?;

@@ -95,11 +95,14 @@ pub struct Abilities {
     pub abor: bool,
     /// Text files end their lines in LF.
     pub lf: bool,
+    /// RETR under TYPE A sends CR LF at the end of each line. Where it does not, the number that SIZE should tell is the file's own.
+    pub ascii_retr: bool,
 }
 
 impl Abilities {
     /// Everything.
-    pub const ALL: Self = Self { rest: true, appe: true, size: true, mdtm: true, mlst: true, mlsd: true, nlst: true, abor: true, lf: true };
+    pub const ALL: Self =
+        Self { rest: true, appe: true, size: true, mdtm: true, mlst: true, mlsd: true, nlst: true, abor: true, lf: true, ascii_retr: true };
 }
 
 /// Whether a name is one that no server may take for anything else.
@@ -458,7 +461,8 @@ impl Reader<'_> {
         }
         let ascii = self.model.is_ascii(self.session);
         let len = self.model.len(&target);
-        if ascii && (!self.able.lf || len.is_some_and(|len| len > ASCII_MAX) || holds_cr(&self.content(&target))) {
+        let told = self.able.lf && self.able.ascii_retr;
+        if ascii && (!told || len.is_some_and(|len| len > ASCII_MAX) || holds_cr(&self.content(&target))) {
             return None;
         }
         let mut after = self.model.clone();

@@ -405,7 +405,7 @@ async fn rest<T: PartialEq, F: Future<Output = io::Result<T>>>(look: impl Fn() -
 }
 
 /// An empty root, but for the file that is there before.
-async fn lay(ground: &Ground) -> io::Result<()> {
+pub(super) async fn lay(ground: &Ground) -> io::Result<()> {
     let (disk, root) = (Arc::clone(&ground.disk), ground.root.clone());
     let laid = LaidFile { path: LAID.to_vec(), node: LaidNode::File(laid_content()), mtime: Some(LAID_TIME), mode: None };
     look(LARGE + 1, move || {
