@@ -24,6 +24,8 @@ pub(super) enum Wrong {
     Deaf(u64),
     /// A block of this many bytes at this place comes twice.
     Twice(u64),
+    /// All bytes of the transfer by this command are moved, and then it says 451.
+    Regrets(&'static str),
 }
 
 /// It serves until the process of the test ends.
@@ -101,7 +103,10 @@ fn session(stream: TcpStream, wrong: Wrong, seed: u64, len: &AtomicU64) -> std::
                     _ => {}
                 }
                 drop(data);
-                "226 done\r\n".to_owned()
+                // What is laid before the benchmark is taken here, too.
+                let counts = verb == "RETR" || argument.ends_with("stored.bin");
+                let regretted = counts && matches!(wrong, Wrong::Regrets(by) if by == verb);
+                if regretted { "451 lost\r\n".to_owned() } else { "226 done\r\n".to_owned() }
             }
             "QUIT" => {
                 out.write_all(b"221 bye\r\n")?;

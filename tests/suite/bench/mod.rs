@@ -100,6 +100,16 @@ fn a_short_last_block_and_a_226_without_the_bytes_fail() {
 }
 
 #[test]
+fn a_transfer_that_ends_in_another_reply_fails() {
+    let (code, told) = measured(Wrong::Regrets("RETR"), &["--retr"]);
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains("the data ended at byte 8388608 of 8388608, and the final reply was \"451 lost\""), "{told}");
+    let (code, told) = measured(Wrong::Regrets("STOR"), &["--stor"]);
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains("STOR stored.bin: \"451 lost\""), "{told}");
+}
+
+#[test]
 fn a_server_that_stalls_for_ever_is_given_up() {
     let (code, told) = measured(Wrong::Stall(3_000_000), &["--retr"]);
     assert_eq!(code, Some(1), "{told}");
@@ -116,6 +126,19 @@ fn a_planted_bug_is_found_by_a_resume() {
     let output = program.run(&arguments);
     assert_eq!(output.status.code(), Some(1), "{}", told(&output));
     assert!(told(&output).contains("byte 524289 of 1048576 is wrong"), "{}", told(&output));
+}
+
+#[test]
+fn what_was_stored_is_looked_at_on_the_disk() {
+    for (bug, wrong) in [
+        ("stor-loses-tail", "the server said 226, but the file on its disk has 1048575 of 1048576 bytes"),
+        ("image-upload-converted", "the server said 226, but byte "),
+    ] {
+        let set = format!("broken={bug}");
+        let output = Program::new().run(&["--server", "reference", "--set", &set, "--size", "1M", "--stor", "--repeats", "1"]);
+        assert_eq!(output.status.code(), Some(1), "{bug}: {}", told(&output));
+        assert!(told(&output).contains(wrong), "{bug}: {}", told(&output));
+    }
 }
 
 /// Every usual workload but the largest directory on the embedded server, in a process of its own, and on the reference; small.
