@@ -22,7 +22,7 @@ pub const BUFFER: usize = 768 * 1024;
 /// Bytes that are written at once. With [`IN_FLIGHT`] they are in the cache still when the server reads them.
 const BLOCK: usize = 8 * 1024;
 
-/// Bytes that may be on the way to a server on this machine: the kernel's own limit, made for far networks, is a hundred times the cache.
+/// Bytes that may be on the way to a server on this machine: the kernel's own limit, made for far networks, is several times the cache.
 const IN_FLIGHT: usize = 128 * 1024;
 
 /// A transfer may take as long as this speed takes, in bytes a second, and twenty times the patience.
