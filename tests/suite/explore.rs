@@ -177,3 +177,16 @@ fn the_command_of_a_finding_shows_it_again() {
         assert_eq!(code, Some(0), "{shown}");
     }
 }
+
+/// Where RETR under TYPE A converts nothing, SIZE tells the file's own size and is right: it is not asked, and that is said.
+#[test]
+fn size_under_type_a_is_left_out_where_nothing_is_converted() {
+    for (server, left_out) in [("libunftp", true), ("reference", false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ftpspec"));
+        let output = command.args(["explore", "--server", server, "--cases", "1"]).current_dir(folder.path()).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(told.contains("exploring"), "{told}");
+        assert_eq!(told.contains("without SIZE under TYPE A"), left_out, "{told}");
+    }
+}
